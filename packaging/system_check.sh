@@ -12,7 +12,6 @@ libX11.so.6:libx11-6:open3d
 libusb-1.0.so.0:libusb-1.0-0:open3d
 libudev.so.1:libudev1:open3d
 libidn2.so.0:libidn2-0:open3d
-libgomp.so.1:libgomp1:open3d
 libexpat.so.1:libexpat1:rasterio
 libstdc++.so.6:libstdc++6:numpy
 libz.so.1:zlib1g:numpy
