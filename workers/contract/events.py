@@ -10,6 +10,10 @@ from workers.contract.dive import Frozen
 from workers.contract.errors import ErrorCode
 
 
+EXIT_DISK_FULL = 28
+"""Exit status of a worker that could not even write its last event for want of room (28 is ENOSPC)."""
+
+
 class _Event(Frozen):
     job: str
     time_s: float = Field(default_factory=time.time)

@@ -148,3 +148,16 @@ class VerdictInputs(Frozen):
     segments: tuple[SegmentResult, ...]
     unfinished: int
     params: dict[str, JsonValue]
+
+
+INPUTS_OF: dict[Stage, type[Frozen]] = {
+    Stage.INGEST: IngestInputs,
+    Stage.TELEMETRY: TelemetryInputs,
+    Stage.FRAMES: FramesInputs,
+    Stage.QUALITY: QualityInputs,
+    Stage.INFERENCE: InferenceInputs,
+    Stage.STITCH: StitchInputs,
+    Stage.COVERAGE: CoverageInputs,
+    Stage.VERDICT: VerdictInputs,
+}
+"""What each stage is given."""

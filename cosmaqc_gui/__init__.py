@@ -1,0 +1,1 @@
+"""The app: asks the workers to compute, and shows what they found."""

@@ -1,0 +1,1 @@
+"""The engine without Qt: store, plan, snapshot, scheduler, drivers."""

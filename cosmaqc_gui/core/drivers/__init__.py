@@ -1,0 +1,1 @@
+"""How jobs reach a machine: four verbs, one test suite for all of them."""
