@@ -163,7 +163,9 @@ class ReconstructionFailed(StageError):
     """No component of enough frames could be reconstructed."""
 
     code = ErrorCode.RECONSTRUCTION_FAILED
-    hint = "Replay inference for this segment with more features or more frames per second; no dive is needed."
+    hint = (
+        "Replay inference for this segment with more features or more frames per second; no dive is needed."
+    )
 
 
 class BadJob(StageError):

@@ -9,7 +9,6 @@ from workers.contract import CONTRACT_VERSION
 from workers.contract.dive import Frozen
 from workers.contract.errors import ErrorCode
 
-
 EXIT_DISK_FULL = 28
 """Exit status of a worker that could not even write its last event for want of room (28 is ENOSPC)."""
 

@@ -1,5 +1,7 @@
 """``products/verdict.json``, as other programs read it; and the names of the products."""
 
+import math
+
 from pydantic import JsonValue
 
 from workers.contract.dive import Frozen, Problem
@@ -40,6 +42,58 @@ FRAMES_CSV_COLUMNS = (
     "usable",
     "component",
 )
+
+_SHARED_ARRAYS = {
+    "origin": "(2,) easting and northing of the map frame's zero, metres",
+    "epsg": "EPSG code of the map frame plus origin; 0: local frame without a place",
+    "provenance": "JSON text: verdict, scale, software, params, inputs, what was left out",
+    "segment_names": "names of the segment numbers",
+}
+
+CLOUD_VIEW_ARRAYS = _SHARED_ARRAYS | {
+    "xyz": "(M,3) float32, map frame; points in random order, so that any prefix is a fair sample",
+    "rgb": "(M,3) uint8",
+    "vehicle": "(M,) int32, number in vehicle_names",
+    "segment": "(M,) int32, number in segment_names",
+    "views": "(M,) uint16, reconstructed views of the cell under the point, 0 outside the grid",
+    "height": "(M,) float32, height in the map frame, metres",
+    "vehicle_names": "names of the vehicle numbers",
+}
+"""What ``cloud_view.npz`` holds."""
+
+MAP_ARRAYS = _SHARED_ARRAYS | {
+    "x0": "west edge of the grid, map frame, metres",
+    "y0": "south edge of the grid",
+    "cell_m": "side of a cell",
+    "inside": "(rows, columns) bool, cell in the area of interest; rows from south to north; (0, 0) without a grid",
+    "footprint_views": "(rows, columns) uint16",
+    "filmed_views": "(rows, columns) uint16",
+    "reconstructed_views": "(rows, columns) uint16",
+    "passes": "(rows, columns) bool",
+    "passes_worst": "(rows, columns) bool",
+    "cause": "(rows, columns) uint8: 0 none, then in the order of words.Cause",
+    "gap": "(rows, columns) int32, id of the cell's gap, 0 none",
+    "aoi_xy": "(P,2) points of the area's rings, closed, map frame, metres",
+    "aoi_ring": "(P,) int32, ring of the point; outer rings counter-clockwise, holes clockwise",
+    "gap_id": "(G,) int32, in the verdict's order",
+    "gap_cause": "(G,) text",
+    "gap_certainty": "(G,) text",
+    "gap_area_m2": "(G,) float64",
+    "gap_xy": "(P,2) points of all gaps' rings",
+    "gap_ring": "(P,) int32, ring of the point",
+    "ring_gap_id": "(R,) int32, the gap of each ring",
+    "track_xy": "(P,2) points of all lines",
+    "track_line": "(P,) int32, line of the point",
+    "track_kind": "(T,) text: nav, or camera (centres of registered frames)",
+    "track_vehicle": "(T,) text",
+    "track_camera": "(T,) text, empty for nav",
+    "frame_id": "(F,) text, sampled frames with a known place",
+    "frame_xy": "(F,2) camera centres",
+    "frame_segment": "(F,) int32, number in segment_names",
+    "frame_registered": "(F,) bool",
+    "frame_usable": "(F,) bool",
+}
+"""What ``map.npz`` holds."""
 
 
 class Reason(Frozen):
@@ -119,7 +173,34 @@ class Verdict(Frozen):
     params: dict[str, JsonValue]
     inputs: dict[str, str]
 
+    @property
+    def sentence(self) -> str:
+        """The answer in one line, e.g. "NOT COMPLETE — 91 % of the area passes (worst case 86 %), 1 gap of 6.1 m², not filmed".
+
+        Percentages are rounded down. Without figures the first reason takes their place.
+        """
+        parts = []
+        if self.coverage.best is not None:
+            worst = self.coverage.worst
+            worst_text = "" if worst is None else f" (worst case {_percent(worst)})"
+            parts.append(f"{_percent(self.coverage.best)} of the area passes{worst_text}")
+        certain = [gap for gap in self.gaps if gap.certainty is Certainty.CERTAIN]
+        if certain:
+            number = "1 gap of" if len(certain) == 1 else f"{len(certain)} gaps of together"
+            causes = dict.fromkeys(gap.cause.replace("_", " ") for gap in certain)
+            parts.append(f"{number} {sum(gap.area_m2 for gap in certain):.1f} m², {' and '.join(causes)}")
+        elif parts:
+            parts.append("no certain gap")
+        if not parts and self.reasons:
+            parts.append(self.reasons[0].text)
+        return " — ".join([self.verdict.replace("_", " ").upper(), *([", ".join(parts)] if parts else [])])
+
     def to_json(self) -> str:
         """The file's text; the field is named ``schema`` there."""
         text = self.model_dump_json(indent=2)
         return text.replace('"schema_":', '"schema":', 1)
+
+
+def _percent(share: float) -> str:
+    """Rounded down: 99.9 % of an area is not all of it."""
+    return f"{math.floor(share * 100.0 + 1e-6)} %"

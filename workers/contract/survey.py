@@ -5,7 +5,7 @@ metres, so that single precision does); without a place it is a local frame in w
 side. ``camera_to_map`` are 4x4 matrices with OpenCV camera axes.
 
 06 ``frames.npz``, a row a sampled frame, each frame once, ordered by recording and time: ``frame_id`` ``segment``
-``recording`` ``camera`` ``vehicle`` ``file`` ``image`` (str; image relative to the mission), ``chapter_time_s``
+``recording`` ``camera`` ``vehicle`` ``footage_file`` ``image`` (str; image relative to the mission), ``chapter_time_s``
 ``recording_time_s`` ``utc_s`` (nav time; NaN when unknown), ``camera_to_map`` (N,4,4; NaN when unknown), ``pinhole``
 (N,4: fx fy cx cy), ``size`` (N,2: width, height), ``registered`` ``usable`` ``doubtful`` (bool), ``source`` (str:
 ``registered`` ``nav`` ``interpolated`` ``none``: where the pose comes from), ``component`` (int, -1: none),

@@ -1,0 +1,97 @@
+"""Gaps: connected failing cells with their size, cause, and whether they stay when the map is shifted."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+from shapely import Geometry, MultiPoint
+
+from workers.contract.survey import CAUSES, GapShape
+from workers.contract.words import Cause, Certainty
+from workers.geometry import F64, AnyArray
+from workers.geometry.grid import Grid
+from workers.geometry.holes import Hole, find_holes, has_box
+from workers.stages.coverage.layers import Layers
+
+DIVE_AGAIN = (Cause.NOT_FILMED, Cause.UNUSABLE)
+
+
+def find_gaps(
+    layers: Layers, needed: int, track_xy: F64, area: Geometry
+) -> tuple[tuple[GapShape, ...], AnyArray]:
+    """Certain and possible gaps, largest first, and the gap id of every cell (0: none).
+
+    Args:
+        layers: of 07.
+        needed: views a cell needs.
+        track_xy: (N,2) camera centres, for the distance to the nearest track.
+        area: the area of interest, by which gaps at its edge are cut.
+    """
+    failing = layers.inside & ~layers.passes
+    stays = layers.inside & (layers.filmed_at_best < needed)
+    gap_of = np.zeros(failing.shape, np.int32)
+    gaps: list[GapShape] = []
+    for hole in find_holes(failing):
+        if hole.certainty is None:
+            continue
+        number = len(gaps) + 1
+        gap_of[hole.cells[:, 0], hole.cells[:, 1]] = number
+        gaps.append(_describe(number, hole, hole.certainty, layers, stays, track_xy, area))
+    return tuple(gaps), gap_of
+
+
+def _describe(
+    number: int,
+    hole: Hole,
+    certainty: Certainty,
+    layers: Layers,
+    stays: AnyArray,
+    track_xy: F64,
+    area: Geometry,
+) -> GapShape:
+    rows, columns = hole.cells.T
+    causes = layers.cause[rows, columns]
+    shares = {
+        cause.value: float((causes == n + 1).mean())
+        for n, cause in enumerate(CAUSES)
+        if (causes == n + 1).any()
+    }
+    cause = max(CAUSES, key=lambda one: shares.get(one.value, 0.0))
+    outline = shapely.intersection(outline_of(layers.grid, hole.cells), area)
+    core = np.zeros_like(stays)
+    core[rows, columns] = stays[rows, columns]
+    centre = shapely.get_coordinates(shapely.centroid(outline))[0]
+    return GapShape(
+        id=number,
+        certainty=certainty,
+        cause=cause,
+        shares=shares,
+        cells=len(hole.cells),
+        area_m2=float(shapely.area(outline)),
+        width_m=longest_width_m(outline),
+        centre=(float(centre[0]), float(centre[1])),
+        polygons=rings_of(outline),
+        distance_to_track_m=float(shapely.distance(MultiPoint(track_xy), outline)) if len(track_xy) else None,
+        stays=certainty is Certainty.CERTAIN and cause in DIVE_AGAIN and has_box(np.pad(core, 1)),
+    )
+
+
+def outline_of(grid: Grid, cells: AnyArray) -> Geometry:
+    """The union of cells (N,2: row, column) in the map frame."""
+    west = grid.x0 + cells[:, 1] * grid.cell_m
+    south = grid.y0 + cells[:, 0] * grid.cell_m
+    return shapely.union_all(shapely.box(west, south, west + grid.cell_m, south + grid.cell_m))
+
+
+def rings_of(outline: Geometry) -> tuple[tuple[tuple[float, float], ...], ...]:
+    """Outer rings of a polygon or multipolygon."""
+    parts = [part for part in shapely.get_parts(outline) if part.geom_type == "Polygon"]
+    return tuple(
+        tuple((float(x), float(y)) for x, y in shapely.get_coordinates(part.exterior)) for part in parts
+    )
+
+
+def longest_width_m(outline: Geometry) -> float:
+    """Longer side of the smallest rotated rectangle about an outline, metres."""
+    corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(outline))
+    return float(np.linalg.norm(np.diff(corners, axis=0), axis=1).max(initial=0.0))

@@ -1,0 +1,155 @@
+"""Camera clock against nav clock: where along the nav track does the reconstructed track fit?
+
+Camera clocks are wrong, by hours after a flat battery, so every offset at which the recording lies inside the nav log is
+tried. At each one the chain's track is fitted to nav by a closed-form Sim(3); what counts is the unexplained
+variance of the positions plus that of the heading, in units of the camera's height above the ground.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from workers.geometry import F64, Ints
+from workers.geometry.attitude import turn_to_down
+from workers.stages.stitch.chains import ChainTrack
+from workers.stages.stitch.navigation import Track
+
+COARSE_S = 0.25
+MOST_FRAMES = 160
+FLOOR = 0.0006
+"""Cost of a perfect fit with usual nav noise (2.5 % of the altitude): smaller differences say nothing."""
+SAME_BASIN_S = 4.0
+CLEAR_RATIO = 3.0
+WIDEST_BASIN_S = 2.5
+SMALLEST_COVER = 0.6
+HEIGHT_TOLERANCE = 1.5
+
+
+@dataclass(frozen=True)
+class ClockFit:
+    """``offset_s``: nav time = stated start + recording time + offset; ``sigma_s`` half the width of the minimum.
+
+    ``peak_ratio``: cost of the best other minimum over that of the best (both above the noise floor).
+    """
+
+    offset_s: float
+    sigma_s: float
+    peak_ratio: float
+    ambiguous: bool
+    detail: str
+
+
+def search_clock(
+    tracks: Sequence[ChainTrack], start_utc_s: float | None, nav: Track, search_s: float
+) -> ClockFit | None:
+    """Offset of one recording's clock to nav; None when the recording cannot lie inside the nav log.
+
+    Args:
+        tracks: the recording's chains.
+        start_utc_s: what the camera's clock says for recording time 0; None: unknown, then nav's start stands for it.
+        nav: the vehicle's track.
+        search_s: largest offset to try, seconds.
+    """
+    tracks = [track for track in tracks if len(track.time_s) >= 8 and track.depth > 0]
+    if not tracks:
+        return None
+    base = nav.time_s[0] if start_utc_s is None else start_utc_s
+    first = min(float(track.time_s[0]) for track in tracks)
+    last = max(float(track.time_s[-1]) for track in tracks)
+    slack = (1.0 - SMALLEST_COVER) * (last - first)
+    low, high = nav.time_s[0] - base - first - slack, nav.time_s[-1] - base - last + slack
+    if start_utc_s is not None and nav.absolute_clock:
+        low, high = max(low, -search_s), min(high, search_s)
+    if high < low:
+        return None
+    offsets = np.arange(math.floor(low / COARSE_S), math.ceil(high / COARSE_S) + 1) * COARSE_S
+    cost = _cost(tracks, base, nav, offsets)
+    if not np.isfinite(cost).any():
+        return None
+    return _judge(offsets, cost)
+
+
+def _judge(offsets: F64, cost: F64) -> ClockFit:
+    best = int(np.nanargmin(np.where(np.isfinite(cost), cost, np.inf)))
+    floor = cost[best] + FLOOR
+    good = np.isfinite(cost) & (cost < cost[best] + 2.0 * FLOOR)
+    left = right = best
+    while left > 0 and good[left - 1]:
+        left -= 1
+    while right < len(cost) - 1 and good[right + 1]:
+        right += 1
+    width = offsets[right] - offsets[left]
+    outside = (offsets < offsets[left] - SAME_BASIN_S) | (offsets > offsets[right] + SAME_BASIN_S)
+    other = float(np.min(cost[outside & np.isfinite(cost)], initial=np.inf))
+    ratio = min((other + FLOOR) / floor, 999.0)
+    sigma = max(width / 4.0, COARSE_S / 2)
+    if width > 2 * WIDEST_BASIN_S:
+        detail = f"the vehicle hardly turned: any offset within {width:.0f} s fits as well"
+        return ClockFit(float(offsets[left : right + 1].mean()), sigma, ratio, True, detail)
+    if ratio < CLEAR_RATIO:
+        detail = f"the track fits nav at another time almost as well (cost ratio {ratio:.1f})"
+        return ClockFit(float(offsets[best]), sigma, ratio, True, detail)
+    return ClockFit(
+        float(offsets[best]), sigma, ratio, False, f"cost ratio to the next best time {ratio:.0f}"
+    )
+
+
+def _cost(tracks: Sequence[ChainTrack], base: float, nav: Track, offsets: F64) -> F64:
+    total, weight = np.zeros(len(offsets)), 0.0
+    for track in tracks:
+        pick = np.unique(np.linspace(0, len(track.time_s) - 1, MOST_FRAMES).astype(int))
+        share = float(len(track.time_s))
+        for first in range(0, len(offsets), 2000):
+            part = slice(first, first + 2000)
+            total[part] += share * _chain_cost(track, pick, base, nav, offsets[part])
+        weight += share
+    return total / weight
+
+
+def _chain_cost(track: ChainTrack, pick: Ints, base: float, nav: Track, offsets: F64) -> F64:
+    """Cost (G,) of one chain at offsets (G,); infinite where too little of it lies inside the nav log."""
+    index = pick
+    centres = track.centres[index] / track.depth
+    times = base + track.time_s[index][None, :] + offsets[:, None]
+    flat = times.ravel()
+    covered = nav.covers(flat).reshape(times.shape).astype(float)
+    share = covered.mean(1)
+    w = covered / np.maximum(covered.sum(1, keepdims=True), 1.0)
+    there = nav.position(flat).reshape(*times.shape, 3)
+    ours = centres[None] - np.einsum("gn,ni->gi", w, centres)[:, None]
+    theirs = there - np.einsum("gn,gni->gi", w, there)[:, None]
+    spread_ours = np.einsum("gn,gni->g", w, ours**2)
+    spread_nav = np.einsum("gn,gni->g", w, theirs**2)
+    u, d, vt = np.linalg.svd(np.einsum("gn,gni,gnj->gij", w, theirs, ours))
+    d[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))
+    agree = np.maximum(d.sum(1), 0.0)
+    explained = agree**2 / np.maximum(spread_ours * spread_nav, 1e-12)
+    cost = spread_ours * (1.0 - explained)
+    scale = agree / np.maximum(spread_ours, 1e-12)
+    altitude = nav.median_altitude_m()
+    if altitude is not None:
+        # Depth is one unit here, so the fitted scale is the height above the ground.
+        off = np.abs(np.log(np.maximum(scale, 1e-6) / altitude)) > math.log(HEIGHT_TOLERANCE)
+        cost = cost + np.where(off, np.minimum(spread_ours, 1.0), 0.0)
+    cost = cost + _heading_cost(track, index, nav, times, w)
+    return np.where(share >= SMALLEST_COVER, cost, np.inf)
+
+
+def _heading_cost(track: ChainTrack, index: Ints, nav: Track, times: F64, w: F64) -> F64:
+    """Circular variance (G,) of heading differences between the reconstruction and nav; zero without a heading."""
+    if not nav.has_heading:
+        return np.zeros(len(times))
+    # Level the track: the mean optical axis of nadir cameras points down.
+    rotations = track.poses[index, :3, :3]
+    down = rotations[:, :, 2].mean(0)
+    level = turn_to_down(down / np.linalg.norm(down))
+    forward = (level @ rotations)[:, :2, 1] * -1.0
+    ours = np.arctan2(forward[:, 1], forward[:, 0])
+    theirs = np.interp(times.ravel(), nav.time_s, nav.yaw).reshape(times.shape)
+    mean = np.abs((w * np.exp(1j * (theirs - ours[None]))).sum(1))
+    variance: F64 = 2.0 * (1.0 - mean)
+    return variance

@@ -1,0 +1,139 @@
+"""What may be trusted: for each piece and frame, is its place doubtful, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from workers.contract.params import StitchParams
+from workers.contract.survey import Component, Loop
+from workers.geometry import F64, Bools
+from workers.stages.stitch import graph as gn
+from workers.stages.stitch.chains import Chain
+from workers.stages.stitch.load import Piece
+from workers.stages.stitch.place import Placement, frame_sigmas
+
+SCALE_TOLERANCE = 1.35
+FRAME_OFF_SIGMAS = 6.0
+FRAME_OFF_M = 0.35
+PIECE_OFF_SIGMAS = 3.0
+PIECE_OFF_M = 0.25
+SMALLEST_COVER = 0.5
+LOOP_OFF_M = 0.3
+
+
+@dataclass(frozen=True)
+class PieceTrust:
+    """Of one placed piece: covariance (2,2) of its place, sigma and residual per frame (N,), doubts.
+
+    ``doubtful_frames`` (N,): frames far from nav although the piece as a whole is not.
+    """
+
+    covariance: F64
+    sigma_m: F64
+    residual_m: float
+    scale_sigma: float
+    doubtful_frames: Bools
+    reasons: tuple[str, ...]
+
+
+def judge_pieces(
+    pieces: Sequence[Piece], placement: Placement, params: StitchParams
+) -> dict[int, PieceTrust]:
+    """Judge every placed piece."""
+    return {index: _judge(pieces[index], index, placement, params) for index in placement.nodes}
+
+
+def _judge(piece: Piece, index: int, placement: Placement, params: StitchParams) -> PieceTrust:
+    tie = placement.graph.nav[placement.nodes[index]]
+    node = placement.sim3(index)
+    off, _, covered = gn.nav_residuals(placement.graph, tie, placement.state)
+    distance = np.linalg.norm(off[:, :2], axis=1)
+    covariance, sigma = frame_sigmas(placement, index, node.apply(piece.centres))
+    clock = placement.clocks[piece.recording]
+    reasons = []
+    if clock.ambiguous:
+        reasons.append(f"its clock offset to nav is ambiguous: {clock.detail}")
+        moved = tie.track.velocity(gn.times_of(tie, placement.state, placement.graph.middle_s))
+        sigma = np.hypot(sigma, np.linalg.norm(moved[:, :2], axis=1) * clock.sigma_s)
+    if covered.mean() < SMALLEST_COVER:
+        reasons.append(f"nav covers {covered.mean():.0%} of its frames")
+    if float(np.median(sigma)) > params.max_place_sigma_m:
+        reasons.append(f"its place is known to {np.median(sigma):.2f} m only")
+    # The squared error is judged by its median: a few frames off do not condemn the piece.
+    typical = float(np.sqrt(np.median(distance[covered] ** 2))) if covered.any() else math.inf
+    if typical > max(PIECE_OFF_SIGMAS * placement.nav_sigma_m, PIECE_OFF_M):
+        reasons.append(f"it lies {typical:.2f} m from the nav track")
+    altitude = tie.track.median_altitude_m(gn.times_of(tie, placement.state, placement.graph.middle_s))
+    if altitude is not None and piece.depth > 0:
+        ratio = node.scale * piece.depth / altitude
+        if not 1.0 / SCALE_TOLERANCE < ratio < SCALE_TOLERANCE:
+            reasons.append(f"its height above the ground is {ratio:.2f} times the altimeter's")
+    residual = float(np.sqrt((distance[covered] ** 2).mean())) if covered.any() else math.nan
+    outlier = covered & (distance > max(FRAME_OFF_SIGMAS * placement.nav_sigma_m, FRAME_OFF_M))
+    scale_sigma = math.sqrt(
+        max(float(gn.covariance(placement.graph, placement.factor, placement.nodes[index])[6, 6]), 0.0)
+    )
+    return PieceTrust(covariance, sigma, residual, scale_sigma, outlier, tuple(reasons))
+
+
+def loop_doubts(loops: Sequence[Loop], piece_of_node: Mapping[int, int]) -> dict[int, str]:
+    """Pieces (indices) whose clouds ask for a large shift against another piece's."""
+    doubts: dict[int, str] = {}
+    for loop in loops:
+        if loop.shift_m > LOOP_OFF_M and loop.weak_cm < 100.0 * LOOP_OFF_M / 2:
+            for node in (loop.a, loop.b):
+                doubts[piece_of_node[node]] = f"its cloud asks to be moved by {loop.shift_m:.2f} m"
+    return doubts
+
+
+def describe(
+    number: int,
+    chain: Chain,
+    pieces: Sequence[Piece],
+    placement: Placement | None,
+    trust: Mapping[int, PieceTrust],
+) -> Component:
+    """The component that a chain makes."""
+    members = [pieces[n] for n in chain.pieces]
+    judged = [trust[n] for n in chain.pieces if n in trust]
+    segments = tuple(dict.fromkeys(piece.segment.id for piece in members))
+    frames = len({str(name) for piece in members for name in piece.frame_id})
+    cameras = tuple(sorted({piece.camera for piece in members}))
+    if not judged or placement is None:
+        return Component(
+            id=number,
+            segments=segments,
+            cameras=cameras,
+            frames=frames,
+            placed=False,
+            doubtful=True,
+            reasons=("it could not be placed on the map",),
+            scale=None,
+            residual_m=None,
+            sigma_m=None,
+            weak_direction=None,
+            weak_sigma_m=None,
+        )
+    covariance = np.mean([entry.covariance.mean(0) for entry in judged], axis=0)
+    value, vector = np.linalg.eigh(covariance)
+    weak = vector[:, 1] * (1.0 if vector[0, 1] >= 0 else -1.0)
+    worst = max(float(np.median(entry.sigma_m)) for entry in judged)
+    reasons = tuple(dict.fromkeys(reason for entry in judged for reason in entry.reasons))
+    return Component(
+        id=number,
+        segments=segments,
+        cameras=cameras,
+        frames=frames,
+        placed=True,
+        doubtful=bool(reasons),
+        reasons=reasons,
+        scale=placement.sim3(chain.pieces[0]).scale,
+        residual_m=float(np.sqrt(np.mean([entry.residual_m**2 for entry in judged]))),
+        sigma_m=worst,
+        weak_direction=(float(weak[0]), float(weak[1])),
+        weak_sigma_m=max(float(np.sqrt(max(value[1], 0.0))), worst if reasons else 0.0),
+    )
