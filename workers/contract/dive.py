@@ -126,7 +126,7 @@ class NavLog(Frozen):
     """One vehicle's nav log inside the mission, as understood at ingest.
 
     ``path`` is relative to the mission. ``columns`` maps our field names to the file's header. ``refused`` says
-    why it cannot give scale or place (None: it can).
+    why it cannot give scale or place (None: it can); ``notes`` what was assumed or left out.
     """
 
     vehicle: str
@@ -138,6 +138,7 @@ class NavLog(Frozen):
     end_utc_s: float
     columns: dict[str, str]
     refused: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Aoi(Frozen):

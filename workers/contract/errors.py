@@ -48,6 +48,7 @@ class ErrorCode(StrEnum):
     FILE_NOT_VIDEO = "file_not_video"
     FILE_NO_FRAMES = "file_no_frames"
     FILE_UNREADABLE = "file_unreadable"
+    FILE_DUPLICATE = "file_duplicate"
     CHAPTER_MISSING = "chapter_missing"
     FOOTAGE_MISSING = "footage_missing"
     FOOTAGE_CHANGED = "footage_changed"

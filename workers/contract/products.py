@@ -2,7 +2,7 @@
 
 import math
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from workers.contract.dive import Frozen, Problem
 from workers.contract.words import AoiSource, Cause, Certainty, ScaleSource, VerdictWord
@@ -130,7 +130,7 @@ class Gap(Frozen):
     width_m: float
     centre_lonlat: tuple[float, float] | None
     remedy: str
-    shares: dict[str, float] = {}
+    shares: dict[str, float] = Field(default_factory=dict)
     distance_to_track_m: float | None = None
     redive_minutes: float | None = None
 
@@ -175,25 +175,27 @@ class Verdict(Frozen):
 
     @property
     def sentence(self) -> str:
-        """The answer in one line, e.g. "NOT COMPLETE — 91 % of the area passes (worst case 86 %), 1 gap of 6.1 m², not filmed".
+        """The answer in one line, for a banner or a terminal.
 
-        Percentages are rounded down. Without figures the first reason takes their place.
+        For example: "NOT COMPLETE — 91 % of the area passes (worst case 86 %), 1 gap of 6.1 m², not filmed".
+        Percentages are rounded down. "Cannot tell" says first why.
         """
         parts = []
+        if self.verdict is VerdictWord.CANNOT_TELL and self.reasons:
+            parts.append(self.reasons[0].text.rstrip(". "))
         if self.coverage.best is not None:
             worst = self.coverage.worst
             worst_text = "" if worst is None else f" (worst case {_percent(worst)})"
             parts.append(f"{_percent(self.coverage.best)} of the area passes{worst_text}")
         certain = [gap for gap in self.gaps if gap.certainty is Certainty.CERTAIN]
         if certain:
-            number = "1 gap of" if len(certain) == 1 else f"{len(certain)} gaps of together"
+            number = "1 gap of" if len(certain) == 1 else f"{len(certain)} gaps, together"
             causes = dict.fromkeys(gap.cause.replace("_", " ") for gap in certain)
             parts.append(f"{number} {sum(gap.area_m2 for gap in certain):.1f} m², {' and '.join(causes)}")
-        elif parts:
+        elif self.verdict is VerdictWord.COMPLETE:
             parts.append("no certain gap")
-        if not parts and self.reasons:
-            parts.append(self.reasons[0].text)
-        return " — ".join([self.verdict.replace("_", " ").upper(), *([", ".join(parts)] if parts else [])])
+        word = self.verdict.replace("_", " ").upper()
+        return f"{word} — {', '.join(parts)}" if parts else word
 
     def to_json(self) -> str:
         """The file's text; the field is named ``schema`` there."""

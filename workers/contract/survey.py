@@ -133,7 +133,9 @@ class GapShape(Frozen):
 
 
 class CoverageSummary(Frozen):
-    """``coverage.json``. Shares are None where there is no scale. ``possible_m2``: area that could be filmed at best."""
+    """``coverage.json``. Shares are None where there is no scale. ``filmed_area_m2``: at most so much
+    ground was filmed by usable frames, wherever it lies. ``asked_area_m2``: area of the AOI file, place or no place.
+    """
 
     aoi_source: AoiSource
     aoi_area_m2: float | None
@@ -142,4 +144,5 @@ class CoverageSummary(Frozen):
     gaps: tuple[GapShape, ...]
     doubtful_cells: int
     filmed_area_m2: float | None = None
+    asked_area_m2: float | None = None
     warnings: tuple[str, ...] = ()

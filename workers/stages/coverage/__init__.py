@@ -26,7 +26,7 @@ from workers.geometry import F64
 from workers.geometry.grid import Grid
 from workers.geometry.surface import Surface
 from workers.geometry.views import Cameras
-from workers.stages.coverage.area import area_of_interest, bounds_of
+from workers.stages.coverage.area import area_of_interest, asked_area_m2, bounds_of
 from workers.stages.coverage.gaps import find_gaps
 from workers.stages.coverage.layers import Layers, Views, filmed_area_m2, make_layers
 
@@ -91,6 +91,7 @@ def run(inputs: CoverageInputs, params: CoverageParams, out: Path, report: Repor
         cell_m=params.cell_m,
         gaps=gaps,
         doubtful_cells=int((layers.cause == 4).sum()),
+        asked_area_m2=asked_area_m2(inputs.aoi) if inputs.aoi is not None else None,
         filmed_area_m2=filmed_area_m2(params.cell_m, seabed, views, frames["component"]),
     )
     (out / COVERAGE).write_text(summary.model_dump_json(indent=1))

@@ -35,6 +35,13 @@ def area_of_interest(path: Path | None, frame: MapFrame, centres: F64) -> tuple[
     return (hull if shapely.area(hull) > 0.0 else None), AoiSource.TRACK_HULL
 
 
+def asked_area_m2(path: Path) -> float:
+    """Area of an AOI file in its own UTM zone, square metres."""
+    area = read_aoi(path)
+    middle = shapely.get_coordinates(shapely.centroid(area))[0]
+    return float(shapely.area(_in_map(area, Place.at(float(middle[0]), float(middle[1])))))
+
+
 def read_aoi(path: Path) -> Geometry:
     """The union of the polygons of a GeoJSON file, lon/lat."""
     data = json.loads(path.read_text())

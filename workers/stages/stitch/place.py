@@ -200,7 +200,7 @@ def _priors(survey: Survey, guess: _Guess) -> gn.Priors:
     turn = np.zeros((len(guess.cameras), 3))
     for c, name in enumerate(guess.cameras):
         # Along the track a lever arm and a clock offset look alike; only a tight prior keeps them apart.
-        sigma[c] = params.lever_sigma_m * np.array([0.2, 1.0, 0.2])
+        sigma[c] = params.lever_sigma_m * np.array([0.1, 1.0, 0.2])
         turn[c] = math.radians(8.0)
         for mount in survey.rig.mounts if survey.rig is not None else ():
             if mount.camera == name:
