@@ -5,7 +5,7 @@ of :mod:`workers.contract.words`; a hold waits, it is not a state.
 """
 
 import json
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from cosmaqc_gui.core.store import Body, Store
@@ -91,6 +91,34 @@ class Jobs:
         )
         return [_row(r) for r in rows]
 
+    def states(self) -> dict[str, tuple[JobState, Hold | None]]:
+        """State and hold of every job, by id."""
+        rows = self.store.connection.execute("SELECT id, state, hold FROM job")
+        return {r["id"]: (JobState(r["state"]), Hold(r["hold"]) if r["hold"] else None) for r in rows}
+
+    def held(self, hold: Hold) -> list[Job]:
+        """Queued jobs with that hold."""
+        rows = self.store.connection.execute(
+            "SELECT body FROM job WHERE state = 'queued' AND hold = ? ORDER BY priority, rowid", (hold.value,)
+        )
+        return [Job.model_validate_json(r["body"]) for r in rows]
+
+    def newest(self) -> dict[tuple[Stage, str], Job]:
+        """The job of each stage and unit that succeeded last."""
+        rows = self.store.connection.execute(
+            "SELECT job.body FROM job JOIN (SELECT subject, MAX(seq) AS seq FROM event WHERE kind IN "
+            "('job_succeeded', 'job_reused') GROUP BY subject) AS last ON last.subject = job.id ORDER BY last.seq"
+        )
+        jobs = (Job.model_validate_json(r["body"]) for r in rows)
+        return {(job.stage, job.unit): job for job in jobs}
+
+    def forget_ended(self, worth_another_try: Callable[[str, Ended], bool]) -> int:
+        """Take failed and cancelled jobs out that are to be planned anew; how many."""
+        with self.store.transaction():
+            ids = [job_id for job_id, ended in self.ended().items() if worth_another_try(job_id, ended)]
+            self.store.connection.executemany("DELETE FROM job WHERE id = ?", [(i,) for i in ids])
+            return len(ids)
+
     def ended(self) -> dict[str, Ended]:
         """Jobs that failed or were cancelled, by id, with the cause from their last event."""
         rows = self.store.connection.execute(
@@ -107,10 +135,12 @@ class Jobs:
         now = self.store.now()
         with self.store.transaction():
             row = self.store.connection.execute(
-                "UPDATE job SET state = 'running', hold = NULL, lease_owner = ?, lease_until_s = ? WHERE id = ("
-                "SELECT id FROM job WHERE state = 'queued' AND (hold IS NULL OR hold = 'waiting_until') "
-                "AND not_before_s <= ? ORDER BY priority, rowid LIMIT 1) "
-                f"RETURNING {_COLUMNS}",
+                f"""
+                UPDATE job SET state = 'running', hold = NULL, lease_owner = ?, lease_until_s = ? WHERE id = (
+                    SELECT id FROM job
+                    WHERE state = 'queued' AND (hold IS NULL OR hold = 'waiting_until') AND not_before_s <= ?
+                    ORDER BY priority, rowid LIMIT 1
+                ) RETURNING {_COLUMNS}""",  # noqa: S608 - column names only
                 (self.owner, now + lease_s, now),
             ).fetchone()
             if row is None:

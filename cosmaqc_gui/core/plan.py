@@ -96,6 +96,7 @@ class Known:
         held: ids of jobs whose footage is not there at the moment.
         grades: by segment id.
         before: the last job of a stage on a unit, whatever its key; only to say why something reruns.
+        ingesting: footage is being ingested, so the mission's stages wait for more segments.
     """
 
     inventory: Inventory
@@ -106,6 +107,7 @@ class Known:
     held: Container[str] = frozenset()
     grades: Mapping[str, Graded] = field(default_factory=dict)
     before: Mapping[tuple[Stage, str], Job] = field(default_factory=dict)
+    ingesting: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,13 @@ def plan(known: Known) -> Plan:
         items += [frames, quality, inference]
         settled = settled and inference.settled
         results.append(_result(segment, frames, inference, graded))
-    items += _mission(known, results, telemetry) if settled else _mission_waits(items)
+    if known.ingesting:
+        items += _mission_waits("waits for footage that is being ingested")
+    elif not settled:
+        waiting = len({i.unit for i in items if not i.settled})
+        items += _mission_waits(f"waits for {waiting} segment{'s' if waiting != 1 else ''}")
+    else:
+        items += _mission(known, results, telemetry)
     return Plan(tuple(items), segments, tuple(results), dives)
 
 
@@ -292,9 +300,7 @@ def _mission(known: Known, results: Sequence[SegmentResult], telemetry: Sequence
     return [stitch, coverage, _decide(known, Stage.VERDICT, MISSION_UNIT, key, inputs)]
 
 
-def _mission_waits(items: Sequence[Item]) -> list[Item]:
-    waiting = len({i.unit for i in items if not i.settled})
-    why = f"waits for {waiting} segment{'s' if waiting != 1 else ''}"
+def _mission_waits(why: str) -> list[Item]:
     stages = (Stage.STITCH, Stage.COVERAGE, Stage.VERDICT)
     return [Item(stage, MISSION_UNIT, Action.WAIT, why) for stage in stages]
 

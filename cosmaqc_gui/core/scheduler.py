@@ -1,0 +1,296 @@
+"""Claims jobs, runs them over lanes, and writes down how each of them ended.
+
+A job that fails is an event, never the end of the batch. What the machine did to a worker (a full disk, a card that
+was pulled out, a kill) is told apart from what the job itself could not do: the first waits or is tried again.
+"""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from cosmaqc_gui.core.drivers.driver import Driver, Limits
+from cosmaqc_gui.core.holds import Room, missing_footage
+from cosmaqc_gui.core.jobs import Jobs, QueuedJob
+from cosmaqc_gui.core.settings import Settings, processors
+from cosmaqc_gui.core.store import Body, is_full
+from workers.contract.errors import CosmaError, ErrorCode, InternalError, WorkerDied
+from workers.contract.events import Event, Failed, Finished, Measured, Progressed, Warned
+from workers.contract.job import Job
+from workers.contract.words import Hold, JobState, Stage
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 60.0
+RENEW_EVERY_S = 15.0
+LOOK_EVERY_S = 1.0
+PAUSE_S = 0.05
+TROUBLE_PAUSE_S = 1.0
+TROUBLE_LIMIT = 5
+TRIED_AGAIN = {ErrorCode.WORKER_DIED, ErrorCode.TIMED_OUT}
+
+OnFinished = Callable[[Job, Path], None]
+
+
+@dataclass
+class Running:
+    """A claimed job and what its worker said so far.
+
+    ``stopped_for``: None while it may run; ``operator`` or ``engine`` once it was asked to stop.
+    """
+
+    queued: QueuedJob
+    started_s: float
+    share: float = 0.0
+    figures: dict[str, JsonValue] = field(default_factory=dict)
+    warnings: list[JsonValue] = field(default_factory=list)
+    ended: Finished | Failed | None = None
+    output: Path | None = None
+    stopped_for: str | None = None
+
+
+class Scheduler:
+    """Runs the queue of one mission over the lanes of one driver.
+
+    Args:
+        mission: the mission folder.
+        jobs: its queue.
+        driver: what runs the workers.
+        settings: the operator's settings.
+        on_finished: called with job and output within the transaction that marks the job as succeeded.
+        say: called with a sentence when the operator should know something.
+    """
+
+    def __init__(
+        self,
+        mission: Path,
+        jobs: Jobs,
+        driver: Driver,
+        settings: Settings,
+        on_finished: OnFinished,
+        say: Callable[[str], None],
+    ) -> None:
+        self.mission = mission
+        self.jobs = jobs
+        self.driver = driver
+        self.settings = settings
+        self.running: dict[str, Running] = {}
+        self.settled = 0
+        self.paused = False
+        self.no_space = True  # holds of a former engine are released by the first look
+        self.room = Room(mission, settings.free_space_floor_mib)
+        self._on_finished = on_finished
+        self._say = say
+        self._said_no_space = False
+        self._looked_s = self._renewed_s = float("-inf")
+
+    # ------------------------------------------------------------------ the loop
+
+    def loop(self, step: Callable[[], bool]) -> None:
+        """Tick until ``step`` says that it is enough.
+
+        Args:
+            step: called after every tick; True ends the loop.
+
+        Raises:
+            CosmaError: what ``step`` raises; an :class:`InternalError` when nothing works any more.
+        """
+        troubles = 0
+        while True:
+            try:
+                self.tick()
+                if step():
+                    return
+                troubles = 0
+            except CosmaError:
+                raise
+            except Exception as error:  # one bad moment must not end a batch of hours
+                if is_full(error, self.mission):
+                    self._note_full()
+                else:
+                    troubles += 1
+                    log.exception("the engine stumbled (%d of %d)", troubles, TROUBLE_LIMIT)
+                    if troubles >= TROUBLE_LIMIT:
+                        raise InternalError(
+                            f"The engine cannot go on: {type(error).__name__}: {error}."
+                        ) from error
+                time.sleep(TROUBLE_PAUSE_S)
+            time.sleep(PAUSE_S)
+
+    def tick(self) -> None:
+        """One round: hear the workers, settle what ended, mind the holds, claim what is free.
+
+        Every step is safe to repeat: when the disk is too full to write down that a job ended, it stays in
+        :attr:`running` and is written down later.
+        """
+        for running in list(self.running.values()):
+            self._hear(running)
+        for running in [r for r in self.running.values() if r.ended is not None]:
+            self._settle(running)
+            self.settled += 1
+        now = time.monotonic()
+        if now - self._looked_s >= LOOK_EVERY_S:
+            self._looked_s = now
+            self._mind_room()
+            self._mind_footage()
+        if now - self._renewed_s >= RENEW_EVERY_S and self.running:
+            self._renewed_s = now
+            self.jobs.renew(LEASE_S)
+        while self._start_one():
+            pass
+
+    def cancel(self, job_id: str, stopped_for: str) -> None:
+        """Stop a running job: for the operator it is then cancelled, for the engine it goes back to the queue."""
+        running = self.running[job_id]
+        if running.stopped_for is None:
+            running.stopped_for = stopped_for
+            self.driver.cancel(job_id)
+
+    def stop(self) -> None:
+        """Bring all running jobs back to the queue; returns when no worker is left."""
+        self.paused = True
+        for job_id in self.running:
+            self.cancel(job_id, "engine")
+        while self.running:
+            try:
+                self.tick()
+            except sqlite3.OperationalError as error:
+                if not is_full(error, self.mission):
+                    raise
+                if all(r.ended for r in self.running.values()):
+                    return  # nothing can be written down; the next engine takes over what looks like running
+            time.sleep(PAUSE_S)
+
+    # ------------------------------------------------------------------ starting
+
+    def _start_one(self) -> bool:
+        """Claim and start a job; whether there may be another."""
+        if self.paused or self.no_space or len(self.running) >= self.settings.lane_count:
+            return False
+        queued = self.jobs.claim(LEASE_S)
+        if queued is None:
+            return False
+        try:
+            self.driver.submit(queued.job, self._limits(queued.job))
+        except OSError as error:
+            self._not_started(queued, error)
+            return False
+        self.running[queued.job.id] = Running(queued, time.monotonic())
+        return True
+
+    def _not_started(self, queued: QueuedJob, error: OSError) -> None:
+        if is_full(error, self.mission):
+            self._note_full()
+            self.jobs.requeue(queued.job.id, "no_space", hold=Hold.NO_SPACE)
+            return
+        log.warning("%s could not be started: %s", queued.job.id, error)
+        cause = WorkerDied(f"The worker of {queued.job.id} could not be started: {error}.")
+        failed = Failed(job=queued.job.id, code=cause.code, cause=cause.cause, hint=cause.hint)
+        self.running[queued.job.id] = Running(queued, time.monotonic(), ended=failed)
+
+    def _limits(self, job: Job) -> Limits:
+        memory = self.settings.worker_memory_mib
+        if job.stage is Stage.INFERENCE:
+            memory = int(str(job.params.get("memory_mib", memory)))
+        # with all lanes in use each worker gets one processor; the stages of the mission run alone and get them all
+        alone = self.settings.lane_count == 1 or job.stage in {Stage.STITCH, Stage.COVERAGE, Stage.VERDICT}
+        threads = processors() if alone else max(1, processors() // self.settings.lane_count)
+        return Limits(memory_mib=memory, silence_s=self.settings.silence_s, threads=threads)
+
+    # ------------------------------------------------------------------ hearing and settling
+
+    def _hear(self, running: Running) -> None:
+        if running.ended is not None:
+            return
+        job = running.queued.job
+        polled = self.driver.poll(job.id)
+        for event in polled.events:
+            _note(running, event)
+        if polled.ended is None:
+            return
+        running.ended = polled.ended
+        try:
+            running.output = self.driver.collect(job.id)
+        except WorkerDied as error:
+            running.ended = Failed(job=job.id, code=error.code, cause=error.cause, hint=error.hint)
+
+    def _settle(self, running: Running) -> None:
+        """Write down how a job ended, and only then forget it."""
+        job_id = running.queued.job.id
+        if isinstance(running.ended, Finished):
+            assert running.output is not None
+            body = _body(running) | {
+                "cached": running.ended.cached,
+                "seconds": running.ended.seconds,
+                "peak_memory_mib": running.ended.peak_memory_mib,
+            }
+            with self.jobs.store.transaction():
+                self._on_finished(running.queued.job, running.output)
+                self.jobs.settle(job_id, JobState.SUCCEEDED, "job_succeeded", body)
+        elif running.ended is not None:
+            self._settle_failed(running, running.ended)
+        del self.running[job_id]
+
+    def _settle_failed(self, running: Running, failed: Failed) -> None:
+        job_id = running.queued.job.id
+        body = _body(running) | {"code": failed.code.value, "cause": failed.cause, "hint": failed.hint}
+        attempt = running.queued.attempt + 1
+        if running.stopped_for == "operator":
+            return self.jobs.settle(job_id, JobState.CANCELLED, "job_cancelled", body)
+        if running.stopped_for == "engine":
+            return self.jobs.requeue(job_id, "engine_stopped")
+        if failed.code is ErrorCode.DISK_FULL:
+            self._note_full()
+            return self.jobs.requeue(job_id, failed.cause, hold=Hold.NO_SPACE)
+        if failed.code is ErrorCode.FOOTAGE_MISSING:
+            self._say(f"{failed.cause} {failed.hint}")
+            return self.jobs.requeue(job_id, failed.cause, hold=Hold.CARD_MISSING)
+        # a worker that stopped although nobody here asked it to was ended by somebody else: as good as killed
+        died = failed.code in TRIED_AGAIN or failed.code is ErrorCode.CANCELLED
+        if died and attempt < self.settings.attempts:
+            log.warning("%s: %s (attempt %d of %d)", job_id, failed.cause, attempt, self.settings.attempts)
+            wait_s = self.settings.retry_delay_s * 3 ** (attempt - 1)
+            return self.jobs.requeue(job_id, failed.cause, wait_s=wait_s, died=True)
+        log.error("%s failed: %s %s", job_id, failed.cause, failed.detail)
+        return self.jobs.settle(job_id, JobState.FAILED, "job_failed", body)
+
+    # ------------------------------------------------------------------ holds
+
+    def _note_full(self) -> None:
+        self.room.note_full()
+        self._looked_s = float("-inf")
+
+    def _mind_room(self) -> None:
+        """Hold the queue while there is no room. The flag counts at once, even where it cannot be written down."""
+        if self.room.is_there():
+            if self.no_space:
+                self.jobs.release(Hold.NO_SPACE)
+            self.no_space = self._said_no_space = False
+            return
+        self.no_space = True
+        if not self._said_no_space:
+            self._said_no_space = True
+            self._say(self.room.sentence)
+        self.jobs.hold_all(Hold.NO_SPACE, "the mission's disk is full")
+
+    def _mind_footage(self) -> None:
+        back = [j.id for j in self.jobs.held(Hold.CARD_MISSING) if not missing_footage(self.mission, j)]
+        if back:
+            self.jobs.release(Hold.CARD_MISSING, back)
+
+
+def _note(running: Running, event: Event) -> None:
+    if isinstance(event, Progressed):
+        running.share = event.done / event.of if event.of > 0 else 0.0
+    elif isinstance(event, Measured):
+        running.figures[event.name] = {"value": event.value, "unit": event.unit}
+    elif isinstance(event, Warned):
+        running.warnings.append(f"{event.code}: {event.text}")
+
+
+def _body(running: Running) -> Body:
+    return {"figures": running.figures, "warnings": running.warnings}
