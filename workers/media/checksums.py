@@ -72,9 +72,12 @@ def checksum_of(path: Path, progress: Progress = _no_progress) -> str:
     return digest.hexdigest()
 
 
-def checksum_of_text(text: str) -> str:
-    """xxh64 of a text in UTF-8, 16 hex digits."""
-    return xxhash.xxh64(text.encode("utf-8", "surrogateescape")).hexdigest()
+def checksum_of_bytes(*parts: bytes) -> str:
+    """xxh64 of parts one after the other, 16 hex digits."""
+    digest = xxhash.xxh64()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def footage_file(

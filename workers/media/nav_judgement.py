@@ -9,7 +9,7 @@ from workers.media.nav import NavTrack
 
 F64 = npt.NDArray[np.float64]
 
-MIN_DISTINCT = 20
+MIN_DISTINCT = 8
 FEW_DISTINCT, FEW_SHARE = 100, 0.3
 """Fewer distinct positions than both of these (as a number, as a share of the rows) are too few."""
 
@@ -51,8 +51,13 @@ def figures(track: NavTrack) -> NavFigures:
     )
 
 
-def assess(track: NavTrack) -> str | None:
-    """Why a log cannot give scale or place; None when it can."""
+def assess(track: NavTrack, max_interval_s: float = MAX_INTERVAL_S) -> str | None:
+    """Why a log cannot give scale or place; None when it can.
+
+    Args:
+        track: the log.
+        max_interval_s: new positions must be at least this frequent, unless each picture has its own.
+    """
     if not track.has_position:
         return "It holds no positions, only altitudes."
     f = figures(track)
@@ -74,7 +79,7 @@ def assess(track: NavTrack) -> str | None:
         )
     if f.rounding_m > MAX_ROUNDING_M:
         return f"Its positions are rounded to {f.rounding_m:.1f} m: too coarse for a scale."
-    if f.interval_s > MAX_INTERVAL_S:
+    if f.interval_s > max_interval_s:
         return f"It has a new position only every {f.interval_s:.0f} s."
     return None
 
