@@ -62,7 +62,7 @@ def write_coverage_png(folder: Path, scene: MapScene, frame: MapFrame, verdict: 
     west, _, _, north = scene.grid.extent
     upper_left = (west + frame.origin[0] + pixel / 2, north + frame.origin[1] - pixel / 2)
     numbers = (pixel, 0.0, 0.0, -pixel, *upper_left)
-    (folder / "coverage.pgw").write_text("".join(f"{number:.10f}\n" for number in numbers), encoding="ascii")
+    (folder / "coverage.pgw").write_text("".join(f"{number:.15g}\n" for number in numbers), encoding="ascii")
 
 
 def map_figure(scene: MapScene, width_in: float, *, placed: bool) -> bytes:

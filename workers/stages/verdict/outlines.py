@@ -27,8 +27,13 @@ BREAK_INTERVALS = 3.5
 
 def outline_of(mask: Bools, grid: Coverage) -> MultiPolygon:
     """The edge of a set of cells, holes included, in the map frame; exact, along the cells' sides."""
-    northward = rasterio.Affine(grid.cell_m, 0.0, grid.x0, 0.0, grid.cell_m, grid.y0)
-    found = features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4, transform=northward)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return MultiPolygon()
+    part = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    west, south = grid.x0 + columns[0] * grid.cell_m, grid.y0 + rows[0] * grid.cell_m
+    northward = rasterio.Affine(grid.cell_m, 0.0, west, 0.0, grid.cell_m, south)
+    found = features.shapes(part.astype(np.uint8), mask=part, connectivity=4, transform=northward)
     return _as_multipolygon([shape(geometry) for geometry, _ in found])
 
 

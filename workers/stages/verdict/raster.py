@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.crs import CRS
-from rasterio.transform import from_origin
 
 from workers.contract.products import Verdict
 from workers.contract.survey import MapFrame
@@ -36,7 +35,9 @@ def write_coverage_tif(path: Path, grid: Coverage, frame: MapFrame, verdict: Ver
         "dtype": "uint16",
         "nodata": NODATA,
         "crs": crs_of(frame),
-        "transform": from_origin(west + frame.origin[0], north + frame.origin[1], grid.cell_m, grid.cell_m),
+        "transform": rasterio.Affine(
+            grid.cell_m, 0.0, west + frame.origin[0], 0.0, -grid.cell_m, north + frame.origin[1]
+        ),
         "compress": "deflate",
         "tiled": True,
         "blockxsize": 256,

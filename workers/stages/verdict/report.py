@@ -14,7 +14,6 @@ import markupsafe
 import numpy as np
 
 from workers.contract.products import PRODUCT_FILES, Verdict
-from workers.geometry import F64
 from workers.stages.verdict import report_tables as tables
 from workers.stages.verdict.map_drawing import MapScene
 from workers.stages.verdict.map_picture import layers_figure, map_figure
@@ -116,11 +115,10 @@ def _context(survey: Survey, verdict: Verdict, scene: MapScene | None, plans: Pl
 def _summary(survey: Survey) -> str:
     """One line: when, with what, how much."""
     frames = survey.frames
-    known = frames.utc_s[np.isfinite(frames.utc_s)]
     vehicles = sorted({printable(str(name)) for name in frames.vehicle})
     cameras = sorted({printable(str(name)) for name in frames.camera})
     parts = [
-        _when(known),
+        _when(survey),
         f"{_counted(len(vehicles), 'vehicle')} ({', '.join(vehicles)})" if vehicles else "no vehicle",
         f"{_counted(len(cameras), 'camera')} ({', '.join(cameras)})" if cameras else "no camera",
         _counted(len(survey.segments), "segment"),
@@ -167,7 +165,10 @@ def _absent(survey: Survey, plans: Plans) -> dict[str, str]:
             ("coverage.tif", "coverage.png", "coverage.pgw"), "not written: there is no scale"
         )
     if not plans or survey.place is None:
-        why = "no gap needs a dive" if not plans else "the place on the earth is not known"
+        if survey.grid is None:
+            why = "gaps cannot be looked for"
+        else:
+            why = "the place on the earth is not known" if plans else "no gap needs a dive"
         found |= {name: f"not written: {why}" for name in PRODUCT_FILES if name.startswith("redive.")}
     return found
 
@@ -176,12 +177,22 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def _when(utc_s: F64) -> str:
-    """First and last minute of the known times."""
-    if not len(utc_s):
+def _when(survey: Survey) -> str:
+    """First and last minute in nav time; without nav, by the cameras' clocks, which may be wrong by hours."""
+    known = survey.frames.utc_s[np.isfinite(survey.frames.utc_s)]
+    if len(known):
+        return f"Filmed {_span(float(known.min()), float(known.max()))} UTC"
+    clocks = [(one.start_utc_s, one.duration_s) for one in survey.inventory.recordings if one.start_utc_s]
+    if not clocks:
         return "Date not known"
-    first, last = (utc_text(float(time))[:16].replace("T", " ") for time in (utc_s.min(), utc_s.max()))
-    return f"Filmed {first} to {last[11:] if last[:10] == first[:10] else last} UTC"
+    span = _span(min(start for start, _ in clocks), max(start + length for start, length in clocks))
+    return f"Filmed {span} by the cameras' clocks, which were not compared with nav"
+
+
+def _span(first_s: float, last_s: float) -> str:
+    """Two POSIX times as date and minutes; the date once when it is the same."""
+    first, last = (utc_text(time)[:16].replace("T", " ") for time in (first_s, last_s))
+    return f"{first} to {last[11:] if last[:10] == first[:10] else last}"
 
 
 def breakable(text: str) -> markupsafe.Markup:

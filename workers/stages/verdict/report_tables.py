@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from workers.contract.products import PRODUCT_FILES, Gap, Verdict
 from workers.contract.survey import Loop
+from workers.contract.words import ScaleSource
 from workers.stages.verdict.provenance import printable
 from workers.stages.verdict.redive import needs_dive
 from workers.stages.verdict.redive_files import minutes_text
@@ -171,9 +172,10 @@ def seams(survey: Survey) -> Table:
 
 
 def loops(survey: Survey) -> Table:
-    """Components over the same ground."""
+    """Components over the same ground; none without metres to say it in."""
     columns = ("Components", "Points in common", "Shift asked for", "RMSE", "Could slide by", "Applied")
-    rows = tuple(_loop(loop) for loop in survey.stitch.loops)
+    metric = survey.stitch.scale.source is not ScaleSource.NONE
+    rows = tuple(_loop(loop) for loop in survey.stitch.loops if metric)
     return Table(columns, rows, frozenset({1, 2, 3, 4}))
 
 

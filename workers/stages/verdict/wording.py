@@ -23,11 +23,11 @@ CAUSE_MEANING = {
     Cause.STITCH_DOUBTFUL: "reconstructed, but its place on the map is uncertain",
 }
 SCALE_MEANING = {
-    ScaleSource.NAV: "the vehicle's navigation log",
-    ScaleSource.BASELINE: "the known distance between two cameras",
-    ScaleSource.ALTITUDE: "the vehicle's altitude",
-    ScaleSource.TYPED: "an altitude typed in by the operator",
-    ScaleSource.NONE: "none: there are no metres, and nothing can be measured",
+    ScaleSource.NAV: "Metres come from the vehicle's navigation log.",
+    ScaleSource.BASELINE: "Metres come from the known distance between two cameras.",
+    ScaleSource.ALTITUDE: "Metres come from the vehicle's altitude.",
+    ScaleSource.TYPED: "Metres come from an altitude typed in by the operator.",
+    ScaleSource.NONE: "There is no scale: no metres, and nothing can be measured.",
 }
 AOI_MEANING = {
     AoiSource.FILE: "the polygon given as a file",
