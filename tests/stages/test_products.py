@@ -6,6 +6,7 @@ import contextlib
 import csv
 import functools
 import html.parser
+import io
 import json
 import math
 import re
@@ -431,6 +432,27 @@ def test_that_printable_text_fits_every_format(text: str) -> None:
     found = printable(text)
     assert re.fullmatch(r"a\\u[0-9a-f]{4}b", found)
     ET.fromstring(f"<x>{found}</x>")
+
+
+def test_that_a_hole_of_one_cell_stays_seen_in_a_small_picture(write: Callable[..., Written]) -> None:
+    from matplotlib.figure import Figure
+
+    from workers.stages.verdict.map_drawing import draw_cells, scene_of, view_colours
+
+    made, _ = write(place=False)
+    survey = load_survey(made.inputs)
+    assert survey.grid is not None
+    views = np.full_like(survey.grid.reconstructed_views, 5)
+    views[10, 23] = 0
+    scene = scene_of(survey, made.verdict)
+    assert scene is not None
+    figure = Figure(figsize=(0.2, 0.15), dpi=100)
+    draw_cells(figure.add_axes((0.0, 0.0, 1.0, 1.0)), scene, views, judged=False)
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    worst = view_colours(scene.needed)[0]
+    pixels = np.asarray(Image.open(file).convert("RGB")).reshape(-1, 3).tolist()
+    assert [int(worst[n : n + 2], 16) for n in (1, 3, 5)] in pixels
 
 
 def test_that_colours_of_enough_and_too_few_differ_without_red_and_green() -> None:

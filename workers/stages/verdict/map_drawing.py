@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,12 +26,17 @@ and either side orders by lightness."""
 DOUBTFUL_COLOUR = "#8F8F8F"
 """Enough views in the pictures, and yet the cell fails: its place is doubtful."""
 VIEW_LABELS = ("0", "1", "2", "3", "4", "5+")
+MOST_NUMBERS = 40
+"""Beyond so many gaps the smaller ones are outlined without a number: the numbers would hide the map."""
 TRACK_COLOURS = ("#000000", "#AA3377", "#117733", "#882255")
 
 
 @dataclass(frozen=True)
 class MapScene:
-    """What is drawn, in the map frame, metres. ``needed``: views that a cell must have."""
+    """What is drawn, in the map frame, metres.
+
+    ``needed``: views that a cell must have; ``gaps``: the certain ones first, the largest first.
+    """
 
     needed: int
     grid: Coverage
@@ -44,31 +50,31 @@ def scene_of(survey: Survey, verdict: Verdict) -> MapScene | None:
     if survey.grid is None:
         return None
     gaps = [(gap, gap_outline(survey, gap.id)) for gap in verdict.gaps]
-    drawn = tuple((gap, outline) for gap, outline in gaps if not outline.is_empty)
-    return MapScene(_needed_views(survey), survey.grid, aoi_outline(survey), drawn, tuple(tracks_of(survey)))
+    drawn = [(gap, outline) for gap, outline in gaps if not outline.is_empty]
+    drawn.sort(key=lambda found: (found[0].certainty is not Certainty.CERTAIN, -found[0].area_m2))
+    tracks = tuple(tracks_of(survey))
+    return MapScene(_needed_views(survey), survey.grid, aoi_outline(survey), tuple(drawn), tracks)
 
 
 def view_colours(needed: int) -> list[str]:
     """Colours of 0, 1, 2, 3, 4 and 5+ views where ``needed`` views are enough."""
-    few = max(1, min(needed, len(VIEW_LABELS) - 1))
+    few = _few(needed)
     return [*_ramp(TOO_FEW, few), *_ramp(ENOUGH, len(VIEW_LABELS) - few)]
 
 
-def colours_of(scene: MapScene, views: AnyArray, *, judged: bool) -> AnyArray:
-    """Colours (rows, columns, 3) uint8 of a layer of view counts, rows from south to north; white outside the area.
+def classes_of(scene: MapScene, views: AnyArray, *, judged: bool) -> AnyArray:
+    """Colour number (rows, columns) of a layer's cells, worst first; rows from south to north.
 
-    Args:
-        scene: the cells and how many views they need.
-        views: the layer.
-        judged: paint cells that fail in spite of enough views in :data:`DOUBTFUL_COLOUR`.
+    Too few views, then cells that fail in spite of enough views (if ``judged``), then enough views; outside last.
     """
-    grid, colours = scene.grid, view_colours(scene.needed)
-    palette = np.array([_rgb(colour) for colour in (*colours, DOUBTFUL_COLOUR, "#FFFFFF")], np.uint8)
-    index = np.minimum(views, 5).astype(np.intp)
+    few = _few(scene.needed)
+    classes = np.minimum(views, len(VIEW_LABELS) - 1).astype(np.uint8)
+    enough = classes >= few
+    classes[enough] += 1
     if judged:
-        index[~grid.passes & (index >= min(scene.needed, 5))] = 6
-    index[~grid.inside] = 7
-    return palette[index]
+        classes[enough & ~scene.grid.passes] = few
+    classes[~scene.grid.inside] = len(VIEW_LABELS) + 1
+    return classes
 
 
 def draw_map(axes: Axes, scene: MapScene, line_pt: float) -> None:
@@ -79,7 +85,7 @@ def draw_map(axes: Axes, scene: MapScene, line_pt: float) -> None:
         scene: what to draw.
         line_pt: width of the thin lines, points; everything else follows it.
     """
-    draw_cells(axes, scene, colours_of(scene, scene.grid.reconstructed_views, judged=True))
+    draw_cells(axes, scene, scene.grid.reconstructed_views, judged=True)
     vehicles = list(dict.fromkeys(track.vehicle for track in scene.tracks))
     with_nav = {track.vehicle for track in scene.tracks if track.kind == "nav"}
     for track in scene.tracks:
@@ -95,14 +101,39 @@ def draw_map(axes: Axes, scene: MapScene, line_pt: float) -> None:
     draw_aoi(axes, scene, line_pt)
     for gap, outline in scene.gaps:
         _draw_gap(axes, gap, outline, line_pt)
+    for gap, outline in scene.gaps[:MOST_NUMBERS]:
+        _draw_number(axes, gap, outline, line_pt)
 
 
-def draw_cells(axes: Axes, scene: MapScene, colours: AnyArray) -> None:
-    """Draw a coloured layer and set the axes to its extent, same scale both ways, nothing around it."""
+def draw_cells(axes: Axes, scene: MapScene, views: AnyArray, *, judged: bool) -> None:
+    """Draw a layer and set the axes to the grid's extent, same scale both ways, nothing around it.
+
+    Where the axes have fewer pixels than the grid has cells, a pixel shows the worst of its cells: a hole must not get
+    lost in a small picture.
+    """
     west, east, south, north = scene.grid.extent
-    axes.imshow(colours, origin="lower", extent=(west, east, south, north), interpolation="nearest", zorder=1)
+    classes = classes_of(scene, views, judged=judged)
+    box = axes.get_window_extent()
+    step = max(1, math.ceil(max(views.shape[1] / round(box.width), views.shape[0] / round(box.height))))
+    classes = _worst_of_blocks(classes, step)
+    rows, columns = classes.shape
+    reach = step * scene.grid.cell_m
+    extent = (west, west + columns * reach, south, south + rows * reach)
+    axes.imshow(
+        _palette(scene.needed)[classes], origin="lower", extent=extent, interpolation="nearest", zorder=1
+    )
     axes.set(xlim=(west, east), ylim=(south, north), aspect="equal")
     axes.set_axis_off()
+
+
+def _worst_of_blocks(classes: AnyArray, step: int) -> AnyArray:
+    """The lowest class of each block of ``step`` x ``step`` cells; the last blocks are filled up with outside."""
+    if step == 1:
+        return classes
+    rows, columns = (math.ceil(length / step) for length in classes.shape)
+    whole = np.full((rows * step, columns * step), len(VIEW_LABELS) + 1, classes.dtype)
+    whole[: classes.shape[0], : classes.shape[1]] = classes
+    return np.asarray(whole.reshape(rows, step, columns, step).min(axis=(1, 3)))
 
 
 def draw_aoi(axes: Axes, scene: MapScene, line_pt: float) -> None:
@@ -118,7 +149,7 @@ def path_of(area: MultiPolygon) -> Outline:
 
 
 def _draw_gap(axes: Axes, gap: Gap, outline: MultiPolygon, line_pt: float) -> None:
-    """Outline a gap, hatch it when certain, and put its number in its widest part."""
+    """Outline a gap, and hatch it when certain."""
     certain = gap.certainty is Certainty.CERTAIN
     path = path_of(outline)
     if certain:
@@ -126,7 +157,6 @@ def _draw_gap(axes: Axes, gap: Gap, outline: MultiPolygon, line_pt: float) -> No
     axes.add_patch(PathPatch(path, fc="none", ec="white", lw=4.0 * line_pt, zorder=5))
     style = "-" if certain else (0, (2.0, 1.5))
     axes.add_patch(PathPatch(path, fc="none", ec="black", lw=2.0 * line_pt, ls=style, zorder=5))
-    _draw_number(axes, gap, outline, line_pt)
 
 
 def _draw_number(axes: Axes, gap: Gap, outline: MultiPolygon, line_pt: float) -> None:
@@ -151,7 +181,12 @@ def _draw_number(axes: Axes, gap: Gap, outline: MultiPolygon, line_pt: float) ->
         fontsize=font_pt,
         fontweight="bold",
         color="black",
-        bbox={"boxstyle": "circle,pad=0.25", "fc": "white", "ec": "black", "lw": 1.5 * line_pt},
+        bbox={
+            "boxstyle": "round,pad=0.28,rounding_size=0.5",
+            "fc": "white",
+            "ec": "black",
+            "lw": 1.5 * line_pt,
+        },
         arrowprops={"arrowstyle": "-", "color": "black", "lw": 1.5 * line_pt} if beside.any() else None,
         zorder=6,
     )
@@ -160,6 +195,18 @@ def _draw_number(axes: Axes, gap: Gap, outline: MultiPolygon, line_pt: float) ->
 def _casing(line_pt: float, wider: float) -> list[Stroke]:
     """A white edge around a line: it must be seen on pale and on dark cells."""
     return [withStroke(linewidth=line_pt * (1 + wider), foreground="white", alpha=0.8)]
+
+
+def _few(needed: int) -> int:
+    """How many of the colours stand for too few views."""
+    return max(1, min(needed, len(VIEW_LABELS) - 1))
+
+
+def _palette(needed: int) -> AnyArray:
+    """RGB (8,3) uint8 of the classes of :func:`classes_of`."""
+    colours = view_colours(needed)
+    colours.insert(_few(needed), DOUBTFUL_COLOUR)
+    return np.array([_rgb(colour) for colour in (*colours, "#FFFFFF")], np.uint8)
 
 
 def _needed_views(survey: Survey) -> int:

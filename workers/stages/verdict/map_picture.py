@@ -22,7 +22,6 @@ from workers.stages.verdict.map_drawing import (
     TRACK_COLOURS,
     VIEW_LABELS,
     MapScene,
-    colours_of,
     draw_aoi,
     draw_cells,
     draw_map,
@@ -91,15 +90,14 @@ def layers_figure(scene: MapScene, width_in: float) -> bytes:
     shape = min(2.0, max(0.3, (north - south) / (east - west)))
     down = math.ceil(len(LAYERS) / across)
     figure = Figure(figsize=(width_in, down * (width_in / across * shape + 0.35)), dpi=_FIGURE_DPI)
+    top = 1 - 0.3 / figure.get_figheight()
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=top, wspace=0.05)
     with mpl.rc_context(_STYLE):
         for n, (name, title) in enumerate(LAYERS, start=1):
             axes = figure.add_subplot(down, across, n)
-            draw_cells(axes, scene, colours_of(scene, getattr(scene.grid, name), judged=False))
+            draw_cells(axes, scene, getattr(scene.grid, name), judged=False)
             draw_aoi(axes, scene, line_pt=0.5)
             axes.set_title(title, fontsize=9.5)
-        figure.subplots_adjust(
-            left=0.01, right=0.99, bottom=0.01, top=1 - 0.3 / figure.get_figheight(), wspace=0.05
-        )
         return _png(figure)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 from pydantic import JsonValue
 
 from workers.contract.products import PRODUCT_FILES, Gap, Verdict
@@ -194,16 +195,20 @@ def segments(survey: Survey) -> Table:
     """State, grade and figures of every segment."""
     columns = ("Segment", "State", "Grade", "Frames", "Usable", "Registered", "Reason")
     frames = survey.frames
+    names, segment = np.unique(frames.segment, return_inverse=True)
+    masks = (np.ones(len(frames), bool), frames.usable, frames.registered)
+    counted = [np.bincount(segment[mask], minlength=len(names)) for mask in masks]
+    row_of = {str(name): n for n, name in enumerate(names)}
     rows = []
     for result in survey.segments:
-        own = frames.segment == result.segment.id
-        counts = (own.sum(), (own & frames.usable).sum(), (own & frames.registered).sum())
+        n = row_of.get(result.segment.id)
+        counts = (0, 0, 0) if n is None else tuple(int(column[n]) for column in counted)
         rows.append(
             (
                 printable(result.segment.id),
                 f"{STATE_GLYPH[result.state]} {result.state}",
                 result.grade or "–",
-                *(str(int(count)) for count in counts),
+                *(str(count) for count in counts),
                 printable(result.reason or ""),
             )
         )
