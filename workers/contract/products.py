@@ -190,7 +190,7 @@ class Verdict(Frozen):
         certain = [gap for gap in self.gaps if gap.certainty is Certainty.CERTAIN]
         if certain:
             number = "1 gap of" if len(certain) == 1 else f"{len(certain)} gaps, together"
-            causes = dict.fromkeys(gap.cause.replace("_", " ") for gap in certain)
+            causes = dict.fromkeys(_CAUSE_WORDS[gap.cause] for gap in certain)
             parts.append(f"{number} {sum(gap.area_m2 for gap in certain):.1f} m², {' and '.join(causes)}")
         elif self.verdict is VerdictWord.COMPLETE:
             parts.append("no certain gap")
@@ -201,6 +201,14 @@ class Verdict(Frozen):
         """The file's text; the field is named ``schema`` there."""
         text = self.model_dump_json(indent=2)
         return text.replace('"schema_":', '"schema":', 1)
+
+
+_CAUSE_WORDS = {
+    Cause.NOT_FILMED: "not filmed",
+    Cause.UNUSABLE: "filmed but unusable",
+    Cause.NOT_RECONSTRUCTED: "not reconstructed",
+    Cause.STITCH_DOUBTFUL: "stitch doubtful",
+}
 
 
 def _percent(share: float) -> str:

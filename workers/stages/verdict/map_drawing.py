@@ -137,7 +137,7 @@ def _worst_of_blocks(classes: AnyArray, step: int) -> AnyArray:
 
 
 def draw_aoi(axes: Axes, scene: MapScene, line_pt: float) -> None:
-    """Draw the edge of the area of interest, dashed; inside its own line, so that none is cut off at the border."""
+    """Draw the edge of the area of interest, dashed on white."""
     for ring in rings_of(scene.aoi):
         axes.plot(*ring.T, color="white", lw=3.5 * line_pt, zorder=4, solid_joinstyle="miter", clip_on=False)
         axes.plot(*ring.T, color="black", lw=1.8 * line_pt, ls=(0, (5, 2.5)), zorder=4, clip_on=False)

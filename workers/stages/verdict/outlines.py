@@ -55,7 +55,7 @@ def aoi_outline(survey: Survey) -> MultiPolygon:
             area = _polygons_in(json.loads(aoi.path.read_bytes()))
             xy = get_coordinates(area)
             return _as_multipolygon([set_coordinates(area, place.to_map(xy[:, 0], xy[:, 1]))])
-        except (OSError, ValueError, KeyError, GEOSException):
+        except (OSError, ValueError, KeyError, TypeError, GEOSException):
             pass  # coverage judged these cells all the same
     return outline_of(survey.grid.inside, survey.grid) if survey.grid is not None else MultiPolygon()
 
@@ -83,11 +83,6 @@ class Track:
     xy: F64
     start_utc_s: float
     end_utc_s: float
-
-    @property
-    def name(self) -> str:
-        """The vehicle, or the camera."""
-        return self.camera or self.vehicle
 
 
 def tracks_of(survey: Survey) -> list[Track]:

@@ -155,7 +155,7 @@ class Survey:
     def posed(self) -> Bools:
         """Frames (N,) whose camera centre is known on the map."""
         known: Bools = np.asarray(np.isfinite(self.frames.centres).all(axis=1))
-        if self.place is None:
+        if not self.stitch.placed:
             return known
         adrift = [component.id for component in self.stitch.components if not component.placed]
         floating = (self.frames.source == "registered") & np.isin(self.frames.component, adrift)
@@ -185,7 +185,7 @@ def load_survey(inputs: VerdictInputs) -> Survey:
 
 
 def load_cloud(survey: Survey) -> Cloud:
-    """The points that have a place on the map; points that are not finite or of unplaced components are dropped."""
+    """The points of the merged cloud; where others are placed, those of unplaced components are dropped."""
     path = survey.stitch_folder / STITCH_CLOUD
     if not path.exists():
         none = np.zeros(0, np.int32)
@@ -193,7 +193,7 @@ def load_cloud(survey: Survey) -> Cloud:
     with np.load(path) as z:
         xyz, component = z["xyz"].astype(np.float64), z["component"].astype(np.int32)
         keep = np.isfinite(xyz).all(axis=1)
-        if survey.place is not None:
+        if survey.stitch.placed:
             keep &= ~np.isin(component, [part.id for part in survey.stitch.components if not part.placed])
         return Cloud(
             xyz[keep],

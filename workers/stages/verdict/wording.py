@@ -65,7 +65,9 @@ def percent_fine(share: float | None) -> str:
 
 def quantity(value: float | None, unit: str, decimals: int = 1) -> str:
     """A number with its unit; a dash when it is unknown."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.{decimals}f}{NBSP}{unit}"
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{round(value, decimals) + 0.0:.{decimals}f}{NBSP}{unit}"  # + 0.0: no minus before a zero
 
 
 def centimetres(metres: float | None) -> str:
