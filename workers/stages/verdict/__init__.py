@@ -23,6 +23,7 @@ from workers.stages.verdict.decide import Evidence, decide
 from workers.stages.verdict.outlines import gap_outline
 from workers.stages.verdict.products import write_products
 from workers.stages.verdict.redive import Redive, redive_for
+from workers.stages.verdict.redive_files import minutes_text
 from workers.stages.verdict.survey import Survey, inputs_checksums, load_survey
 
 SOFTWARE = ("cosmaqc", "pycolmap", "open3d-cpu", "av", "opencv-python-headless", "numpy", "telemetry-parser")
@@ -117,7 +118,7 @@ def remedy_for(gap: GapShape, plan: Redive | None, segments: tuple[str, ...]) ->
         return "Narrower than the smallest hole that matters: nothing needs to be done."
     where = f" ({', '.join(segments[:6])}{', ...' if len(segments) > 6 else ''})" if segments else ""
     dive = (
-        f"{len(plan.waypoints)} waypoints, about {plan.minutes:.0f} min"
+        f"{len(plan.waypoints)} waypoints, {minutes_text(plan.minutes)}"
         if plan is not None
         else "see the map"
     )
