@@ -182,9 +182,9 @@ def _polygon(path: Path, shell: _Ring, holes: Sequence[_Ring]) -> Polygon:
                 raise AoiUnreadable(cause, "Write each point as longitude, latitude.")
             cause = f"{path}: {lon}, {lat} is no longitude and latitude."
             raise AoiUnreadable(cause)
-    if len(set(shell)) < 3:
-        cause = f"{path}: a polygon of {len(set(shell))} different points has no area."
-        raise AoiUnreadable(cause)
+    if len(set(shell)) < 3 or shapely.convex_hull(shapely.MultiPoint(shell)).area == 0.0:
+        cause = f"{path}: a polygon of {len(set(shell))} different points in a line has no area."
+        raise AoiUnreadable(cause, "Give the points of a polygon that surrounds the site.")
     polygon = Polygon(shell, [hole for hole in holes if len(set(hole)) >= 3])
     reason = shapely.is_valid_reason(polygon)
     if reason.startswith("Self-intersection"):

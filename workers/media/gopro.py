@@ -65,8 +65,10 @@ def parse_name(name: str) -> GoProName | None:
         return GoProName(0, match[1], 0)
     if match := _CHAPTERED.fullmatch(stem):
         code = match[2].upper()
-        chapter = int(code) if code.isdigit() else (ord(code[0]) - 65) * 26 + ord(code[1]) - 64
-        return GoProName(chapter, match[3], 0 if match[1].upper() == "P" else 1)
+        if not code.isdigit():  # a loop: its oldest chapters are gone on purpose
+            chapter = (ord(code[0]) - ord("A")) * 26 + ord(code[1]) - ord("A") + 1
+            return GoProName(chapter, match[3], chapter)
+        return GoProName(int(code), match[3], 0 if match[1].upper() == "P" else 1)
     return None
 
 

@@ -37,6 +37,7 @@ _ROLLING_SHUTTER = "0x53524f54"  # SROT, milliseconds
 _GPS_FIX = "0x47505346"  # GPSF
 _DEVICE = "0x44564944"  # DVID
 _SENSOR_GAIN = "0x49534f47"  # ISOG, of 100 ISO
+_CAMERA_DEVICES = (1, "HLMT")
 _CAMERA_NAMES = ("HERO", "GoPro", "Fusion", "MAX")
 
 F64 = npt.NDArray[np.float64]
@@ -171,8 +172,9 @@ def _header(model: str | None, blocks: list[dict[str, dict[str, Any]]]) -> Gpmf:
                 settings.setdefault(key, value)
             if _DEVICE in group:
                 devices.setdefault(group[_DEVICE], str(group.get("Name", "")).strip())
-    others = [name for device, name in devices.items() if device not in (1, "HLMT")]
-    named = next((name for name in devices.values() if name.startswith(_CAMERA_NAMES)), None)
+    others = [name for device, name in devices.items() if device not in _CAMERA_DEVICES]
+    own = [name for device, name in devices.items() if device in _CAMERA_DEVICES]
+    named = next((name for name in own if name.startswith(_CAMERA_NAMES)), None)
     rolling_ms = _number(settings.get(_ROLLING_SHUTTER))
     gains = [100.0 * gain for gain in _series(blocks, "ISOG", _SENSOR_GAIN)]
     return Gpmf(

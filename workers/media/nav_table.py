@@ -30,11 +30,17 @@ def read_table(path: Path, mapping: NavMapping) -> tuple[dict[str, Column], dict
         header = next(reader, [])
         columns = recognise(header, mapping, path)
         texts: dict[str, list[str]] = {field: [] for field in columns}
+        row: list[str] = []
         for row in reader:
             if not any(cell.strip() for cell in row):
                 continue
             for field, column in columns.items():
                 texts[field].append(row[column.index].strip() if column.index < len(row) else "")
+        if row and len(row) < len(header) and not lines[-1].endswith("\n"):
+            for (
+                cells
+            ) in texts.values():  # the log ends in the middle of a line: its last number may be half of one
+                cells[-1] = ""
     except csv.Error as error:
         cause = f"{path} is not a CSV file: {error}."
         raise NavUnreadable(cause) from error
@@ -51,7 +57,8 @@ def _lines(path: Path) -> list[str]:
         text = content.decode(encoding)
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=True)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [f"{line}\n" for line in lines[:-1]] + lines[-1:] * bool(lines[-1])
 
 
 def _from_header(lines: Sequence[str]) -> Iterator[str]:

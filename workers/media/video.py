@@ -106,6 +106,9 @@ def _probe_open(path: Path, container: InputContainer, size_bytes: int) -> Probe
         cause = f"{path} holds no picture ({', '.join(s.type for s in container.streams) or 'no streams'})."
         raise FootageUnreadable(cause, "It is not footage; leave it out.", ErrorCode.FILE_NOT_VIDEO)
     stream = container.streams.video[0]
+    if getattr(stream, "codec_context", None) is None:  # typed as never None, but it is for unknown codecs
+        cause = f"{path} holds a picture in a coding that is not known; its header may be damaged."
+        raise FootageUnreadable(cause, code=ErrorCode.FILE_NOT_VIDEO)
     width, height = stream.codec_context.width, stream.codec_context.height
     if min(width, height) < _MIN_SIDE_PX or max(width, height) > _MAX_SIDE_PX:
         cause = f"{path} has a damaged header: its picture is {width} x {height} pixels."
