@@ -146,6 +146,8 @@ def _lone(own: str, above: str, folder: Path) -> Place:
         return Place(own, UNNAMED_CAMERA, folder, _name_of_dive(folder.parent))
     side_only = side_of(own) != Side.UNKNOWN and len(_WORDS.findall(own)) <= 2
     if (side_only or _CAMERA.fullmatch(own)) and above:
+        if folder.is_mount():  # a card named PORT: what it is mounted in is no vehicle
+            return Place(UNNAMED_VEHICLE, own, folder)
         return Place(above, own, folder, _name_of_dive(folder.parent.parent))
     if side_of(own) != Side.UNKNOWN:
         parts = [part for part in re.split(r"[\s_\-.]+", own) if part]

@@ -2,6 +2,7 @@
 
 import math
 import re
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,7 +94,8 @@ def read_still(path: Path) -> Still:
         cause = f"{path} is empty (0 bytes)."
         raise FootageUnreadable(cause, hint, ErrorCode.FILE_EMPTY)
     try:
-        with Image.open(path, formats=("JPEG", "PNG", "TIFF", "MPO")) as image:
+        with warnings.catch_warnings(), Image.open(path, formats=("JPEG", "PNG", "TIFF", "MPO")) as image:
+            warnings.simplefilter("ignore")  # of damaged EXIF, what can be read is used
             width, height, kind = image.width, image.height, image.format
             exif = image.getexif()
             details = dict(exif) | exif.get_ifd(ExifTags.IFD.Exif)

@@ -48,8 +48,14 @@ class Intake:
         self._done_bytes = min(self._done_bytes + size_bytes, self._total_bytes)
         self._report(self._done_bytes, of=self._total_bytes)
 
-    def take(self, path: Path, place: Place, camera: str) -> FootageFile:
+    def take(self, path: Path, place: Place, camera: str, day: str | None = None) -> FootageFile:
         """A file with its checksum; a copy of it where it lies on another file system.
+
+        Args:
+            path: the file.
+            place: where it lies; its dive names the copy's folder.
+            camera: the camera's id.
+            day: when it was filmed (``2026-05-12``), for a dive without a name.
 
         Raises:
             FootageChanged: it changed while it was read, or the copy does not read back.
@@ -62,7 +68,7 @@ class Intake:
         if copy is not None and (self.mission / copy.path).exists():
             self.advance(stat.st_size)
             return footage_file(self.mission / copy.path, self.mission, self.known)
-        wanted = self.mission / FOOTAGE / safe(place.dive or "dive") / camera / path.name
+        wanted = self.mission / FOOTAGE / safe(place.dive or day or "dive") / camera / path.name
         target, checksum = copy_verified(path, wanted, self.advance)
         self.known.add(stat, checksum)
         copy = self._copies.get(checksum)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -67,13 +68,15 @@ class Scan:
                 probes[video.path] = probe(video.path)
             except (FootageUnreadable, OSError) as error:
                 self._problems.append(as_problem(video.path, error))
-        usable = [video for video in videos if video.path in probes]
+        # of two files with the same content the one with the camera's own name counts: first come, first served
+        by_name = sorted(videos, key=lambda video: parse_name(video.path.name) is None)
+        usable = [video for video in by_name if video.path in probes]
         headers = gpmf.identify([video.path for video in usable if probes[video.path].has_gpmf])
         origins = [_origin(video, headers.get(video.path)) for video in usable]
         for video, camera in zip(usable, self.cameras.assign(origins), strict=True):
             found = probes[video.path]
             try:
-                file = self.intake.take(video.path, video.place, camera)
+                file = self.intake.take(video.path, video.place, camera, (found.creation_time or "")[:10])
             except (FootageChanged, OSError) as error:
                 self._problems.append(as_problem(video.path, error))
                 continue
@@ -114,7 +117,7 @@ class Scan:
         checksums: dict[str, Path] = {}
         for number, still in enumerate(read.stills):
             try:
-                file = self.intake.take(still.path, folder.place, camera)
+                file = self.intake.take(still.path, folder.place, camera, _day(read.start_utc_s))
             except (FootageChanged, OSError) as error:
                 self._problems.append(as_problem(still.path, error))
                 continue
@@ -182,6 +185,10 @@ class Scan:
         return self._before.model_copy(
             update={"cameras": tuple(cameras), "recordings": recordings, "problems": problems}
         )
+
+
+def _day(start_utc_s: float | None) -> str | None:
+    return None if start_utc_s is None else datetime.fromtimestamp(start_utc_s, UTC).date().isoformat()
 
 
 def _origin(video: Video, header: gpmf.Gpmf | None) -> Origin:
