@@ -23,9 +23,11 @@ from workers.geometry.sim3 import Sim3
 from workers.media.nav import NavTrack, read_nav
 from workers.stages.stitch import assemble, clouds, local, outputs
 from workers.stages.stitch.chains import make_chains
+from workers.stages.stitch.guess import Survey
 from workers.stages.stitch.load import load_frames, load_pieces
 from workers.stages.stitch.navigation import Track, make_track
-from workers.stages.stitch.place import Placement, Survey, clock_offsets, place_pieces, tie_loops
+from workers.stages.stitch.offsets import clock_offsets
+from workers.stages.stitch.place import Placement, place_pieces, tie_loops
 from workers.stages.stitch.seams import fit_seams
 from workers.stages.stitch.trust import PieceTrust, describe, judge_pieces, loop_doubts
 

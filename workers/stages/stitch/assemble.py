@@ -13,8 +13,9 @@ from workers.geometry import F64, AnyArray, Bools, Ints
 from workers.geometry.attitude import NADIR, exp_so3, mean_rotation
 from workers.geometry.sim3 import Sim3
 from workers.stages.stitch.chains import Chain
+from workers.stages.stitch.guess import Survey, base_time
 from workers.stages.stitch.load import Frames, Piece
-from workers.stages.stitch.place import Placement, Survey, base_time
+from workers.stages.stitch.place import Placement
 from workers.stages.stitch.trust import PieceTrust
 
 STATED_CLOCK_SIGMA_S = 10.0

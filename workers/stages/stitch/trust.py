@@ -11,10 +11,14 @@ import numpy as np
 from workers.contract.params import StitchParams
 from workers.contract.survey import Component, Loop
 from workers.geometry import F64, Bools
+from workers.geometry.attitude import skew
+from workers.geometry.sim3 import Sim3
 from workers.stages.stitch import graph as gn
 from workers.stages.stitch.chains import Chain
 from workers.stages.stitch.load import Piece
-from workers.stages.stitch.place import Placement, frame_sigmas
+from workers.stages.stitch.noise import Misfit, misfits
+from workers.stages.stitch.place import Placement
+from workers.stages.stitch.solve import covariance
 
 SCALE_TOLERANCE = 1.35
 FRAME_OFF_SIGMAS = 6.0
@@ -44,40 +48,87 @@ def judge_pieces(
     pieces: Sequence[Piece], placement: Placement, params: StitchParams
 ) -> dict[int, PieceTrust]:
     """Judge every placed piece."""
-    return {index: _judge(pieces[index], index, placement, params) for index in placement.nodes}
+    depths = np.full(len(placement.nodes), np.nan)
+    for index, node in placement.nodes.items():
+        depths[node] = placement.sim3(index).scale * pieces[index].depth
+    against_nav = misfits(placement.graph, placement.state, list(depths))
+    centres = gn.node_centres(placement.graph, placement.state)
+    return {
+        index: _judge(pieces[index], index, placement, against_nav[node], centres[node], params)
+        for index, node in placement.nodes.items()
+    }
 
 
-def _judge(piece: Piece, index: int, placement: Placement, params: StitchParams) -> PieceTrust:
-    tie = placement.graph.nav[placement.nodes[index]]
-    node = placement.sim3(index)
-    off, _, covered = gn.nav_residuals(placement.graph, tie, placement.state)
-    distance = np.linalg.norm(off[:, :2], axis=1)
-    covariance, sigma = frame_sigmas(placement, index, node.apply(piece.centres))
+def _judge(
+    piece: Piece, index: int, placement: Placement, misfit: Misfit, centre: F64, params: StitchParams
+) -> PieceTrust:
+    node, covered = placement.sim3(index), misfit.covered
+    joint = covariance(placement.graph, placement.factor, placement.nodes[index])
+    place, sigma = _sigmas(piece, node, centre, joint, misfit)
     clock = placement.clocks[piece.recording]
-    reasons = []
+    tie = placement.graph.nav[placement.nodes[index]]
     if clock.ambiguous:
-        reasons.append(f"its clock offset to nav is ambiguous: {clock.detail}")
         moved = tie.track.velocity(gn.times_of(tie, placement.state, placement.graph.middle_s))
         sigma = np.hypot(sigma, np.linalg.norm(moved[:, :2], axis=1) * clock.sigma_s)
+    limit = max(FRAME_OFF_SIGMAS * placement.nav_sigma_m, FRAME_OFF_M)
+    off = np.maximum(misfit.distance_m, misfit.ground_m)
+    doubtful = (covered & (off > limit)) | (sigma > params.max_place_sigma_m)
+    distance = misfit.distance_m[covered]
+    return PieceTrust(
+        covariance=place,
+        sigma_m=sigma,
+        residual_m=float(np.sqrt((distance**2).mean())) if covered.any() else math.nan,
+        scale_sigma=math.sqrt(max(float(joint[6, 6]), 0.0)),
+        doubtful_frames=doubtful,
+        reasons=_reasons(piece, placement, index, misfit, sigma, params),
+    )
+
+
+def _sigmas(piece: Piece, node: Sim3, centre: F64, joint: F64, misfit: Misfit) -> tuple[F64, F64]:
+    """Covariances (N,2,2) of the cameras' horizontal places, and sigmas (N,) of the ground that they show.
+
+    What counts is where a picture lies, so the turn's uncertainty matters by the height above the ground. A sigma is
+    that of the worst direction, with the slow misfit to nav added.
+    """
+    poses = node.of_poses(piece.camera_to_world)
+    depth = node.scale * piece.depth if math.isfinite(piece.depth) else 0.0
+    ground = poses[:, :3, 3] + depth * poses[:, :3, 2]
+    place, below = (_horizontal(points - centre, joint) for points in (poses[:, :3, 3], ground))
+    largest = np.maximum(np.linalg.eigvalsh(place)[:, 1], np.linalg.eigvalsh(below)[:, 1])
+    return place, np.hypot(np.sqrt(np.maximum(largest, 0.0)), misfit.wander_m)
+
+
+def _horizontal(arm: F64, joint: F64) -> F64:
+    """Covariances (N,2,2) of points at ``arm`` (N,3) from a node's centre, from the node's covariance (7,7)."""
+    eye = np.tile(np.eye(3), (len(arm), 1, 1))
+    j = np.concatenate([-skew(arm), eye, arm[:, :, None]], axis=2)[:, :2]
+    flat: F64 = j @ joint @ np.transpose(j, (0, 2, 1))
+    return flat
+
+
+def _reasons(
+    piece: Piece, placement: Placement, index: int, misfit: Misfit, sigma: F64, params: StitchParams
+) -> tuple[str, ...]:
+    """Why the piece as a whole is in doubt; empty when it is not."""
+    reasons, covered = [], misfit.covered
+    clock = placement.clocks[piece.recording]
+    if clock.ambiguous:
+        reasons.append(f"its clock offset to nav is ambiguous: {clock.detail}")
     if covered.mean() < SMALLEST_COVER:
         reasons.append(f"nav covers {covered.mean():.0%} of its frames")
     if float(np.median(sigma)) > params.max_place_sigma_m:
         reasons.append(f"its place is known to {np.median(sigma):.2f} m only")
-    # The squared error is judged by its median: a few frames off do not condemn the piece.
-    typical = float(np.sqrt(np.median(distance[covered] ** 2))) if covered.any() else math.inf
+    # Judged by the median: a few frames off do not condemn the piece.
+    typical = float(np.median(misfit.distance_m[covered])) if covered.any() else math.inf
     if typical > max(PIECE_OFF_SIGMAS * placement.nav_sigma_m, PIECE_OFF_M):
         reasons.append(f"it lies {typical:.2f} m from the nav track")
+    tie = placement.graph.nav[placement.nodes[index]]
     altitude = tie.track.median_altitude_m(gn.times_of(tie, placement.state, placement.graph.middle_s))
     if altitude is not None and piece.depth > 0:
-        ratio = node.scale * piece.depth / altitude
+        ratio = placement.sim3(index).scale * piece.depth / altitude
         if not 1.0 / SCALE_TOLERANCE < ratio < SCALE_TOLERANCE:
             reasons.append(f"its height above the ground is {ratio:.2f} times the altimeter's")
-    residual = float(np.sqrt((distance[covered] ** 2).mean())) if covered.any() else math.nan
-    outlier = covered & (distance > max(FRAME_OFF_SIGMAS * placement.nav_sigma_m, FRAME_OFF_M))
-    scale_sigma = math.sqrt(
-        max(float(gn.covariance(placement.graph, placement.factor, placement.nodes[index])[6, 6]), 0.0)
-    )
-    return PieceTrust(covariance, sigma, residual, scale_sigma, outlier, tuple(reasons))
+    return tuple(reasons)
 
 
 def loop_doubts(loops: Sequence[Loop], piece_of_node: Mapping[int, int]) -> dict[int, str]:

@@ -59,7 +59,7 @@ def make_verdict(survey: Survey, params: VerdictParams) -> Verdict:
         gaps=tuple(_gap(gap, survey, params, near[gap.id]) for gap in survey.coverage.gaps),
         segments=SegmentCounts(by_state=dict(states), by_grade=dict(grades)),
         clock_offsets=survey.stitch.clock_offsets,
-        left_out=(*survey.inventory.problems, *_refused_nav(survey), *_lost_segments(survey)),
+        left_out=(*survey.inventory.problems, *_lost_segments(survey)),
         software=_software(),
         params=survey.params,
         inputs=inputs_checksums(survey),
@@ -144,19 +144,6 @@ def _lost_segments(survey: Survey) -> tuple[Problem, ...]:
         )
         for one in survey.segments
         if one.inference is None
-    )
-
-
-def _refused_nav(survey: Survey) -> tuple[Problem, ...]:
-    return tuple(
-        Problem(
-            subject=str(log.path),
-            code=ErrorCode.NAV_REFUSED,
-            cause=f"The nav log of {log.vehicle} was refused: {log.refused}.",
-            hint="Give a log with a position for every second or so, or name its columns in a TOML file beside it.",
-        )
-        for log in survey.inventory.nav
-        if log.refused is not None
     )
 
 
