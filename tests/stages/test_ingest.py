@@ -198,6 +198,33 @@ def test_after_a_chapter_that_was_cut_off_the_next_starts_where_it_did(site: Sit
     assert site.chapters() == {"AUV01-PORT_0012": [(1, 0.0), (2, 10.0)]}
 
 
+def test_a_proxy_that_is_named_is_refused_as_one(site: Site, tmp_path: Path) -> None:
+    proxy = make_clip(tmp_path / "GL010012.MP4").rename(tmp_path / "GL010012.LRV")
+    with pytest.raises(NoFootage, match="proxy"):
+        site.ingest(proxy)
+
+
+def test_photos_taken_on_deck_beside_the_video_are_left_out_with_a_word(site: Site, tmp_path: Path) -> None:
+    folder = film(tmp_path / "AUV01" / "PORT", "GX010012.MP4")
+    make_still(folder / "GOPR0013.JPG")
+    site.ingest(tmp_path / "AUV01")
+    assert list(site.chapters()) == ["AUV01-PORT_0012"]
+    assert site.problems() == {"GOPR0013.JPG": "file_unreadable"}
+
+
+def test_two_files_of_one_number_and_chapter_are_two_recordings(site: Site, tmp_path: Path) -> None:
+    film(tmp_path / "AUV01" / "PORT", "GH010012.MP4", "GX010012.MP4")
+    site.ingest(tmp_path / "AUV01")
+    assert list(site.chapters()) == ["AUV01-PORT_0012", "AUV01-PORT_0012-2"]
+
+
+def test_chapters_join_across_the_folders_of_a_card(site: Site, tmp_path: Path) -> None:
+    film(tmp_path / "AUV01" / "PORT" / "DCIM" / "100GOPRO", "GX010012.MP4", seed=1)
+    film(tmp_path / "AUV01" / "PORT" / "DCIM" / "101GOPRO", "GX020012.MP4", seed=2)
+    site.ingest(tmp_path / "AUV01")
+    assert site.chapters() == {"AUV01-PORT_0012": [(1, 0.0), (2, 2.0)]}
+
+
 def test_nothing_usable_names_what_was_found(site: Site, tmp_path: Path) -> None:
     (tmp_path / "AUV01").mkdir()
     (tmp_path / "AUV01" / "GX010001.MP4").touch()
@@ -371,6 +398,15 @@ def test_a_folder_of_stills_that_grew_is_still_one_recording(site: Site, tmp_pat
     assert [len(recording.chapters[0].files) for recording in found.recordings] == [5]
 
 
+def test_stills_that_were_wiped_from_the_card_are_not_forgotten(site: Site, card: Path) -> None:
+    for number in range(5):
+        make_still(card / f"a_{number}.jpg", seed=number)
+    site.ingest(card)
+    (card / "a_4.jpg").unlink()
+    found = site.ingest(card)
+    assert [len(recording.chapters[0].files) for recording in found.recordings] == [5]
+
+
 def test_the_gps_of_drone_stills_becomes_a_nav_log(site: Site, shared: Path) -> None:
     found = site.ingest(shared / "data" / "drone_brighton_beach")
     assert [(log.vehicle, log.rows, log.refused) for log in found.nav] == [("drone_brighton_beach", 18, None)]
@@ -432,6 +468,17 @@ def test_a_better_nav_log_replaces_the_one_before(site: Site, tmp_path: Path, sh
     better = site.ingest(tmp_path / "AUV01", nav=[(None, nav(tmp_path / "log.csv"))])
     assert [(log.refused, log.path.name) for log in better.nav] == [(None, "log_2.csv")]
     assert site.problems() == {}
+
+
+def test_an_altimeter_log_goes_beside_the_track(site: Site, tmp_path: Path) -> None:
+    film(tmp_path / "AUV01" / "PORT", "GX010012.MP4")
+    rows = "".join(f"2026-05-12T09:30:{n:02d}Z,1600\n" for n in range(60))
+    altimeter = nav(tmp_path / "ping.csv", f"timestamp_utc,altitude_mm\n{rows}")
+    found = site.ingest(tmp_path / "AUV01", nav=[(None, nav(tmp_path / "log.csv")), (None, altimeter)])
+    assert [(log.path.name, log.refused is None) for log in found.nav] == [
+        ("log.csv", True),
+        ("ping.csv", False),
+    ]
 
 
 def test_the_sparus_log_is_kept_and_refused(site: Site, shared: Path) -> None:

@@ -26,9 +26,7 @@ _CHAPTERED = re.compile(r"G([XHSP])(\d{2}|[A-Z]{2})(\d{4})", re.IGNORECASE)
 _FIRST_OF_OLD = re.compile(r"GOPR(\d{4})", re.IGNORECASE)
 _PROXY = re.compile(r"GL(\d{2}|[A-Z]{2})\d{4}", re.IGNORECASE)
 _DCIM_FOLDER = re.compile(r"\d{3}[A-Z0-9_]{5}", re.IGNORECASE)
-_VEHICLE = re.compile(
-    r"(auv|rov|uuv|usv|asv|hov|glider|vehicle|sub|sled|drone|diver)[\W_]*\w*", re.IGNORECASE
-)
+_VEHICLE = re.compile(r"(auv|rov|uuv|usv|asv|hov|glider|vehicle|sled|drone|diver)[\W_]*\w*", re.IGNORECASE)
 _CAMERA = re.compile(r"(cam|camera|gopro|gp|hero|video|photos?|images?|jpe?g|raw)[\W_]*\d*", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
@@ -77,12 +75,15 @@ def is_skipped_folder(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SKIPPED_FOLDERS
 
 
-def is_video(name: str) -> bool:
-    """Is it footage by its name? Proxies (.LRV, GL...), .THM, hidden files and AppleDouble are not."""
+def is_proxy(name: str) -> bool:
+    """Is it a camera's small copy (.LRV, GL...) or thumbnail (.THM) of footage?"""
     path = Path(name)
-    return (
-        not name.startswith(".") and path.suffix.lower() in VIDEO_SUFFIXES and not _PROXY.fullmatch(path.stem)
-    )
+    return path.suffix.lower() in (".lrv", ".thm") or _PROXY.fullmatch(path.stem) is not None
+
+
+def is_video(name: str) -> bool:
+    """Is it footage by its name? Proxies, hidden files and AppleDouble are not."""
+    return not name.startswith(".") and not is_proxy(name) and Path(name).suffix.lower() in VIDEO_SUFFIXES
 
 
 def is_still(name: str) -> bool:

@@ -87,9 +87,13 @@ def _dropped(track: NavTrack) -> tuple[str, ...]:
 
 
 def _replaces(new: NavLog, old: NavLog) -> bool:
-    """The same vehicle at the same time, or a log made of pictures' EXIF, gives way to the new one."""
+    """The same vehicle at the same time, or a log made of pictures' EXIF, gives way to the new one.
+
+    An altimeter's log, which has no positions, goes beside one that has.
+    """
     overlap = new.start_utc_s <= old.end_utc_s and old.start_utc_s <= new.end_utc_s
-    return new.vehicle == old.vehicle and (overlap or is_from_exif(old))
+    alike = (new.distinct_positions > 0) == (old.distinct_positions > 0)
+    return new.vehicle == old.vehicle and alike and (overlap or is_from_exif(old))
 
 
 def is_from_exif(log: NavLog) -> bool:

@@ -14,7 +14,7 @@ from workers.contract.errors import ErrorCode
 
 _natural = natsort_keygen(alg=ns.IGNORECASE)
 
-MAX_APART_S = 6 * 3600.0
+MAX_APART_S = 12 * 3600.0
 """Chapters of one recording are created within this; others of the same number come from another dive."""
 
 _BEFORE = "before:"
@@ -73,7 +73,8 @@ def group(clips: Iterable[Clip]) -> tuple[tuple[Recording, ...], tuple[Problem, 
     for clip in clips:
         folders[(clip.camera, clip.number, clip.group)].append(clip)
     for (camera, number, _), members in folders.items():
-        _join(takes[(camera, number)], members)
+        for layer in _layers(members):
+            _join(takes[(camera, number)], layer)
     usual_s = _usual_lengths(takes)
     recordings: list[Recording] = []
     problems: list[Problem] = []
@@ -89,6 +90,19 @@ def group(clips: Iterable[Clip]) -> tuple[tuple[Recording, ...], tuple[Problem, 
             if recording.missing_chapters:
                 problems.append(_missing(recording))
     return tuple(recordings), tuple(problems)
+
+
+def _layers(members: Sequence[Clip]) -> list[list[Clip]]:
+    """Clips of one folder, each chapter number once a layer (``GX010012`` and ``GH010012`` have the same)."""
+    layers: list[list[Clip]] = []
+    for clip in members:
+        free = (layer for layer in layers if all(c.chapter.number != clip.chapter.number for c in layer))
+        layer = next(free, None)
+        if layer is None:
+            layers.append([clip])
+        else:
+            layer.append(clip)
+    return layers
 
 
 def _join(takes: list[list[Clip]], members: Sequence[Clip]) -> None:

@@ -100,9 +100,7 @@ class Scan:
         for (folder, read), camera in zip(reads, self.cameras.assign(origins), strict=True):
             kept, files = self._take_files(folder, read, camera)
             if kept.stills:
-                clip = _clip_of_stills(folder, camera, files, kept)
-                self._forget_part_of(clip)
-                self._add(folder.folder, clip)
+                self._add_stills(folder.folder, _clip_of_stills(folder, camera, files, kept))
                 taken_s = (
                     None if kept.start_utc_s is None else tuple((kept.start_utc_s + kept.times_s).tolist())
                 )
@@ -133,12 +131,23 @@ class Scan:
         stills = tuple(read.stills[number] for number in kept)
         return replace(read, stills=stills, times_s=times_s - offset_s, start_utc_s=start_utc_s), files
 
-    def _forget_part_of(self, clip: Clip) -> None:
-        """A folder of stills that has grown since replaces what was known of it."""
+    def _add_stills(self, path: Path, clip: Clip) -> None:
+        """Take in a folder of stills; one that has grown or shrunk since replaces what was known of it.
+
+        A card that was partly wiped does not take away what the mission still has.
+        """
         checksums = {file.checksum for file in clip.chapter.files}
-        for old in [old for old in self._clips.values() if old.stills]:
-            if {file.checksum for file in old.chapter.files} < checksums:
+        for old in [
+            old
+            for old in self._clips.values()
+            if old.stills and old.chapter.checksum != clip.chapter.checksum
+        ]:
+            known = {file.checksum for file in old.chapter.files}
+            if checksums < known and all((self._mission / file.path).exists() for file in old.chapter.files):
+                return
+            if checksums & known:
                 del self._clips[old.chapter.checksum]
+        self._add(path, clip)
 
     def _add(self, path: Path, clip: Clip) -> None:
         """Take a chapter in, unless its content is there already under another name."""
@@ -213,7 +222,7 @@ def _clip_of_video(video: Video, camera: str, file: FootageFile, found: Probe) -
     return Clip(
         camera=camera,
         number=name.number if name else safe(video.path.stem),
-        group=str(video.place.folder if name else video.path.parent),
+        group=str(video.path.parent),
         chapter=chapter,
         promised_s=found.promised_duration_s,
         first=name.first_chapter if name else 1,

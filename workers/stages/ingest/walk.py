@@ -9,7 +9,15 @@ from natsort import natsort_keygen, ns
 
 from workers.contract.dive import Problem
 from workers.contract.errors import ErrorCode, UsageError
-from workers.media.gopro import SPHERE_SUFFIXES, Place, is_skipped_folder, is_still, is_video, place_of
+from workers.media.gopro import (
+    SPHERE_SUFFIXES,
+    Place,
+    is_proxy,
+    is_skipped_folder,
+    is_still,
+    is_video,
+    place_of,
+)
 
 natural = natsort_keygen(alg=ns.IGNORECASE)
 
@@ -63,22 +71,18 @@ def find(roots: Sequence[Path], mission: Path | None) -> Found:
             cause = f"{root} does not exist."
             raise UsageError(cause, "Check the path; is the card or disk plugged in?")
         for folder, names in _folders(root, mission, problems):
-            paths = [path for name in names if (path := _usable(folder / name, seen, problems))]
-            films = [
-                path for path in paths if is_video(path.name) or (path == root and not is_still(path.name))
-            ]
+            named = [folder / name for name in names if _is_wanted(name) or folder / name == root]
+            paths = [path for path in named if _is_new(path, seen, problems)]
             pictures = [path for path in paths if is_still(path.name)]
+            odd = [path for path in paths if path.suffix.lower() in SPHERE_SUFFIXES or is_proxy(path.name)]
+            films = [path for path in paths if path not in pictures and path not in odd]
             videos += [Video(path, place_of(path, root)) for path in films]
             enough = MIN_STILLS_BESIDE_VIDEO if films else MIN_STILLS if root.is_dir() else 1
             if len(pictures) >= enough:
                 stills.append(Stills(folder, tuple(pictures), place_of(pictures[0], root)))
             elif pictures:
                 problems.append(_too_few(folder, pictures, beside_video=bool(films)))
-            problems += [
-                _sphere(path)
-                for path in paths
-                if path.suffix.lower() in SPHERE_SUFFIXES and path not in films
-            ]
+            problems += [_not_flat(path) for path in odd]
     return Found(tuple(videos), tuple(stills), tuple(problems))
 
 
@@ -113,28 +117,28 @@ def _is_own_work(folder: Path, mission: Path | None) -> bool:
     return mission is not None and folder.parent == mission and folder.name in ("work", "products", "inputs")
 
 
-def _usable(path: Path, seen: set[tuple[int, int]], problems: list[Problem]) -> Path | None:
-    """The path, unless it was seen before under another name, is no footage by its name, or has a broken one."""
-    suffix = path.suffix.lower()
-    if not (is_video(path.name) or is_still(path.name) or suffix in SPHERE_SUFFIXES) and path.name.startswith(
-        "."
-    ):
-        return None
+def _is_wanted(name: str) -> bool:
+    """Footage by its name, or worth a word."""
+    return is_video(name) or is_still(name) or Path(name).suffix.lower() in SPHERE_SUFFIXES
+
+
+def _is_new(path: Path, seen: set[tuple[int, int]], problems: list[Problem]) -> bool:
+    """Can it be read, and was it not met before, by another root or link?"""
     try:
         path.name.encode("utf-8")
         stat = path.stat()
     except UnicodeEncodeError:
         readable = os.fsencode(path).decode("utf-8", "backslashreplace")
-        cause = f"The name of {readable} is not UTF-8."
-        problems.append(_problem(readable, cause, "Rename it, then run again."))
-        return None
+        problems.append(
+            _problem(readable, f"The name of {readable} is not UTF-8.", "Rename it, then run again.")
+        )
+        return False
     except OSError as error:
         problems.append(_unreadable(path, error))
-        return None
-    if (stat.st_dev, stat.st_ino) in seen:
-        return None
+        return False
+    new = (stat.st_dev, stat.st_ino) not in seen
     seen.add((stat.st_dev, stat.st_ino))
-    return path
+    return new
 
 
 def _too_few(folder: Path, pictures: Sequence[Path], *, beside_video: bool) -> Problem:
@@ -145,9 +149,12 @@ def _too_few(folder: Path, pictures: Sequence[Path], *, beside_video: bool) -> P
     )
 
 
-def _sphere(path: Path) -> Problem:
-    cause = f"{path} is 360-degree footage, which cannot be used as it is."
-    hint = "Export it as flat MP4 looking straight down, and give that."
+def _not_flat(path: Path) -> Problem:
+    if is_proxy(path.name):
+        cause, hint = f"{path} is a proxy or thumbnail, not footage.", "Give the camera's full-size file."
+    else:
+        cause = f"{path} is 360-degree footage, which cannot be used as it is."
+        hint = "Export it as flat MP4 looking straight down, and give that."
     return Problem(subject=str(path), code=ErrorCode.FILE_NOT_VIDEO, cause=cause, hint=hint)
 
 
