@@ -135,6 +135,7 @@ class GapShape(Frozen):
 class CoverageSummary(Frozen):
     """``coverage.json``. Shares are None where there is no scale. ``filmed_area_m2``: at most so much
     ground was filmed by usable frames, wherever it lies. ``asked_area_m2``: area of the AOI file, place or no place.
+    ``worst_holes``: holes of the smallest size that only the worst case shows.
     """
 
     aoi_source: AoiSource
@@ -145,4 +146,5 @@ class CoverageSummary(Frozen):
     doubtful_cells: int
     filmed_area_m2: float | None = None
     asked_area_m2: float | None = None
+    worst_holes: int = 0
     warnings: tuple[str, ...] = ()

@@ -43,7 +43,7 @@ def find_holes(failing: Bools) -> list[Hole]:
     holes = []
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         mask = labels[box] == number
-        cells = np.argwhere(mask) + [box[0].start, box[1].start]
+        cells = np.argwhere(mask) + np.array([box[0].start, box[1].start])
         padded = np.pad(mask, 1)
         certainty = None
         if has_box(padded):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.geometry import F64, AnyArray, Bools
+from workers.geometry import F64, AnyArray, Bools, Ints
 from workers.geometry.grid import Grid
 
 GRAZING_SINE = 0.34
@@ -15,8 +15,8 @@ GRAZING_SINE = 0.34
 class Cameras:
     """N pinhole cameras in the map frame.
 
-    ``camera_to_map`` (N,4,4); ``pinhole`` (N,4): fx fy cx cy, pixels; ``size`` (N,2): width, height, pixels; ``place_sigma_m``
-    (N,): horizontal standard deviation of their places.
+    ``camera_to_map`` (N,4,4); ``pinhole`` (N,4): fx fy cx cy, pixels; ``size`` (N,2): width, height, pixels;
+    ``place_sigma_m`` (N,): horizontal standard deviation of their places.
     """
 
     camera_to_map: F64
@@ -26,6 +26,10 @@ class Cameras:
 
     def take(self, which: Bools) -> "Cameras":
         """Only some of the cameras, (N,) mask."""
+        return self.take_numbers(np.flatnonzero(which))
+
+    def take_numbers(self, which: Ints) -> "Cameras":
+        """The cameras of these numbers, in this order."""
         return Cameras(
             self.camera_to_map[which], self.pinhole[which], self.size[which], self.place_sigma_m[which]
         )
@@ -34,7 +38,8 @@ class Cameras:
 def sees(cameras: Cameras, n: int, points: F64, margin_m: float) -> Bools:
     """Whether camera n sees points (M,3), with its picture shrunk by ``margin_m`` on the ground (grown if negative).
 
-    Points seen under less than about 20 degrees (:data:`GRAZING_SINE`) do not count. The margin is turned into pixels at each point's own depth: focal * margin / depth.
+    Points seen under less than about 20 degrees (:data:`GRAZING_SINE`) do not count. The margin is turned into pixels
+    at each point's own depth: focal * margin / depth.
     """
     pose = cameras.camera_to_map[n]
     local = (points - pose[:3, 3]) @ pose[:3, :3]

@@ -38,8 +38,11 @@ def area_of_interest(path: Path | None, frame: MapFrame, centres: F64) -> tuple[
 def asked_area_m2(path: Path) -> float:
     """Area of an AOI file in its own UTM zone, square metres."""
     area = read_aoi(path)
-    middle = shapely.get_coordinates(shapely.centroid(area))[0]
-    return float(shapely.area(_in_map(area, Place.at(float(middle[0]), float(middle[1])))))
+    corners = shapely.get_coordinates(area)
+    if not len(corners):
+        return 0.0
+    # A corner, not the centroid: corners either side of 180 degrees have their mean on the other side of the earth.
+    return float(shapely.area(_in_map(area, Place.at(float(corners[0, 0]), float(corners[0, 1])))))
 
 
 def read_aoi(path: Path) -> Geometry:

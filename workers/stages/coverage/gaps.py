@@ -8,7 +8,7 @@ from shapely import Geometry, MultiPoint
 
 from workers.contract.survey import CAUSES, GapShape
 from workers.contract.words import Cause, Certainty
-from workers.geometry import F64, AnyArray
+from workers.geometry import F64, AnyArray, Bools
 from workers.geometry.grid import Grid
 from workers.geometry.holes import Hole, find_holes, has_box
 from workers.stages.coverage.layers import Layers
@@ -17,7 +17,7 @@ DIVE_AGAIN = (Cause.NOT_FILMED, Cause.UNUSABLE)
 
 
 def find_gaps(
-    layers: Layers, needed: int, track_xy: F64, area: Geometry
+    layers: Layers, needed: int, track_xy: F64, area: Geometry, *, lost_m2: float = 0.0
 ) -> tuple[tuple[GapShape, ...], AnyArray]:
     """Certain and possible gaps, largest first, and the gap id of every cell (0: none).
 
@@ -26,6 +26,7 @@ def find_gaps(
         needed: views a cell needs.
         track_xy: (N,2) camera centres, for the distance to the nearest track.
         area: the area of interest, by which gaps at its edge are cut.
+        lost_m2: ground that usable frames without any place show: a gap no larger may be filled by them.
     """
     failing = layers.inside & ~layers.passes
     stays = layers.inside & (layers.filmed_at_best < needed)
@@ -36,8 +37,23 @@ def find_gaps(
             continue
         number = len(gaps) + 1
         gap_of[hole.cells[:, 0], hole.cells[:, 1]] = number
-        gaps.append(_describe(number, hole, hole.certainty, layers, stays, track_xy, area))
+        gap = _describe(number, hole, hole.certainty, layers, stays, track_xy, area)
+        gaps.append(gap.model_copy(update={"stays": gap.stays and gap.area_m2 > lost_m2}))
     return tuple(gaps), gap_of
+
+
+def worst_holes(layers: Layers) -> int:
+    """Number of certain holes in the worst case that the best estimate does not show."""
+    failing = layers.inside & ~layers.passes_worst
+    holes = [hole for hole in find_holes(failing) if hole.certainty is Certainty.CERTAIN]
+    sure = [has_box(_mask(failing.shape, hole.cells) & ~layers.passes) for hole in holes]
+    return sure.count(False)
+
+
+def _mask(shape: tuple[int, ...], cells: AnyArray) -> Bools:
+    mask = np.zeros(shape, bool)
+    mask[cells[:, 0], cells[:, 1]] = True
+    return mask
 
 
 def _describe(

@@ -17,13 +17,19 @@ WORST_SIGMAS = 2.0
 
 @dataclass(frozen=True)
 class Views:
-    """Which cameras count in which layer, (N,) masks over the same cameras."""
+    """Which cameras count in which layer, (N,) masks over the same cameras.
+
+    ``near``: usable frames without a pose, put where the nearest frame with one is and as uncertain as they are far
+    from it in time; ``lost`` usable frames are of recordings without any pose: they may lie anywhere.
+    """
 
     cameras: Cameras
     posed: Bools
     usable: Bools
     registered: Bools
     doubtful: Bools
+    near: Cameras
+    lost: int
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Layers:
     """Per cell (rows, columns): views of the layers, pass in the best and the worst case, and what could be filmed.
 
     ``filmed_at_best``: views by usable frames with every picture grown by its place's uncertainty; where these are too
-    few, no shift of the map within its uncertainty fills the gap.
+    few, no shift of the map within its uncertainty fills the gap. Frames of which only the time is known count there.
     """
 
     grid: Grid
@@ -71,7 +77,7 @@ def make_layers(grid: Grid, inside: Bools, seabed: Surface, views: Views, needed
         reconstructed=reconstructed,
         passes=passes,
         passes_worst=passes & (count(sure, WORST_SIGMAS) >= needed),
-        filmed_at_best=count(filmed_by, -WORST_SIGMAS),
+        filmed_at_best=count(filmed_by, -WORST_SIGMAS) + count_views(views.near, grid, height, -WORST_SIGMAS),
         cause=cause,
     )
 
@@ -83,20 +89,26 @@ def filmed_area_m2(grid_cell_m: float, seabed: Surface, views: Views, component:
     is an upper bound that needs the scale but no place.
     """
     usable = views.usable & views.posed
-    total, pictures = 0.0, []
+    total = 0.0
     for number in np.unique(component[usable]):
         mine = usable & (component == number)
         corners = _ground_bounds(views.cameras.camera_to_map[mine, :3, 3], seabed)
         grid = Grid.over(corners, grid_cell_m)
         seen = count_views(views.cameras.take(mine), grid, seabed.at(grid.centres()), -WORST_SIGMAS)
         total += float((seen > 0).sum()) * grid_cell_m**2
-    for n in np.flatnonzero(usable)[:200]:
-        fx, fy = views.cameras.pinhole[n, :2]
-        width, height = views.cameras.size[n]
-        above = float(views.cameras.camera_to_map[n, 2, 3] - seabed.height_m.mean())
-        pictures.append(above**2 * width * height / (fx * fy))
     without = int((views.usable & ~views.posed).sum())
-    return total + without * (float(np.median(pictures)) if pictures else float("inf"))
+    return total + (without * picture_area_m2(views, seabed) if without else 0.0)
+
+
+def picture_area_m2(views: Views, seabed: Surface) -> float:
+    """Ground that one picture shows, as a median over those with a pose; infinite where there is none."""
+    posed = np.flatnonzero(views.usable & views.posed)
+    if not len(posed):
+        return float("inf")
+    cameras = views.cameras.take_numbers(posed)
+    above = cameras.camera_to_map[:, 2, 3] - float(seabed.height_m.mean())
+    area = above**2 * cameras.size.prod(1) / cameras.pinhole[:, :2].prod(1)
+    return float(np.median(area))
 
 
 def _ground_bounds(centres: F64, seabed: Surface) -> tuple[float, float, float, float]:

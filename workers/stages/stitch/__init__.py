@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,40 +46,72 @@ def run(inputs: StitchInputs, params: StitchParams, out: Path, report: Report) -
     report(2, of=STEPS)
     recordings = {recording.id: recording for recording in inputs.inventory.recordings}
     survey = Survey(pieces, chains, seams, recordings, tracks, inputs.inventory.rig, params)
-    placement = place_pieces(survey) if tracks else None
-    report(3, of=STEPS)
-    loops: tuple[Loop, ...] = ()
-    trust: dict[int, PieceTrust] = {}
-    if placement is not None:
-        placement, loops = _close_loops(survey, placement)
-        trust = judge_pieces(pieces, placement, params)
-        doubts = loop_doubts(loops, {node: piece for piece, node in placement.nodes.items()})
-        trust = {n: _with_reason(entry, doubts.get(n)) for n, entry in trust.items()}
-        to_map: Mapping[int, Sim3] = {n: placement.sim3(n) for n in placement.nodes}
-        scale = _nav_scale(placement, trust)
-    else:
-        altitude = local.find_altitude(_altimeters(logs), inputs.inventory.rig, params)
-        to_map = local.lay_out(pieces, chains, altitude)
-        scale = local.scale_of(altitude, why_no_nav)
+    laid = _lay_on_nav(survey, report) if tracks else _lay_out(survey, logs, why_no_nav)
     report(4, of=STEPS)
     poses = assemble.empty_poses(frames)
-    assemble.put_registered(poses, frames, pieces, chains, to_map, trust)
-    assemble.predict_from_nav(poses, frames, survey, placement)
+    assemble.put_registered(poses, frames, pieces, chains, laid.to_map, laid.trust)
+    assemble.predict_from_nav(poses, frames, survey, laid.placement)
     assemble.bridge(poses, frames)
     report(5, of=STEPS)
-    summary = StitchSummary(
+    summary = _summary(survey, laid, place)
+    stitched = outputs.Stitched(summary, frames, poses, pieces, chains, laid.to_map, _sure(laid), tracks)
+    outputs.write(out, stitched, params)
+    report(STEPS, of=STEPS)
+
+
+@dataclass(frozen=True)
+class _Laid:
+    """Pieces laid on the map: by nav (``placement``), or side by side."""
+
+    placement: Placement | None
+    to_map: Mapping[int, Sim3]
+    trust: Mapping[int, PieceTrust]
+    loops: tuple[Loop, ...]
+    scale: Scale
+
+
+def _lay_on_nav(survey: Survey, report: Report) -> _Laid:
+    """Where nav is good; pieces that fit no log in time stay without a place."""
+    placement = place_pieces(survey)
+    report(3, of=STEPS)
+    if placement is None:
+        return _Laid(None, {}, {}, (), _nav_scale(None, {}))
+    placement, fits = _close_loops(survey, placement)
+    trust = judge_pieces(survey.pieces, placement, survey.params)
+    doubts = loop_doubts(fits, {node: piece for piece, node in placement.nodes.items()})
+    trust = {n: _with_reason(entry, doubts.get(n)) for n, entry in trust.items()}
+    to_map = {n: placement.sim3(n) for n in placement.nodes}
+    return _Laid(placement, to_map, trust, tuple(fit.loop for fit in fits), _nav_scale(placement, trust))
+
+
+def _lay_out(survey: Survey, logs: Mapping[str, NavTrack], why_no_nav: str) -> _Laid:
+    """Without nav: side by side, in metres where an altitude is known."""
+    altitude = local.find_altitude(_altimeters(logs), survey.rig, survey.params)
+    to_map = local.lay_out(survey.pieces, survey.chains, altitude)
+    return _Laid(None, to_map, {}, (), local.scale_of(altitude, why_no_nav))
+
+
+def _sure(laid: _Laid) -> tuple[int, ...]:
+    """Pieces whose clouds make the seabed: those beyond doubt, all of them where there is none."""
+    sure = tuple(n for n in laid.to_map if n in laid.trust and not laid.trust[n].reasons)
+    return sure or tuple(laid.to_map)
+
+
+def _summary(survey: Survey, laid: _Laid, place: Place | None) -> StitchSummary:
+    placement = laid.placement
+    return StitchSummary(
         frame=place.frame if place is not None else MapFrame(epsg=None),
-        placed=bool(tracks),
-        scale=scale,
-        clock_offsets=clock_offsets(survey, placement, list(recordings)),
-        components=tuple(describe(n, chain, pieces, placement, trust) for n, chain in enumerate(chains)),
-        seams=tuple(fit.seam for fit in seams),
-        loops=loops,
+        placed=bool(survey.tracks),
+        scale=laid.scale,
+        clock_offsets=clock_offsets(survey, placement, list(survey.recordings)),
+        components=tuple(
+            describe(n, chain, survey.pieces, placement, laid.trust) for n, chain in enumerate(survey.chains)
+        ),
+        seams=tuple(fit.seam for fit in survey.seams),
+        loops=laid.loops,
         warnings=placement.warnings if placement is not None else (),
         nav_sigma_m=placement.nav_sigma_m if placement is not None else None,
     )
-    outputs.write(out, outputs.Stitched(summary, frames, poses, pieces, chains, to_map, tracks), params)
-    report(STEPS, of=STEPS)
 
 
 def _read_logs(inputs: StitchInputs) -> tuple[dict[str, NavTrack], str]:
@@ -87,7 +120,7 @@ def _read_logs(inputs: StitchInputs) -> tuple[dict[str, NavTrack], str]:
     for log in inputs.inventory.nav:
         track = read_nav(log.path, log.vehicle)
         if log.refused is not None:
-            why.append(f"the nav log of {log.vehicle} was refused: {log.refused}")
+            why.append(f"the nav log of {log.vehicle} was refused: {log.refused.rstrip('.')}")
             track_name = f"!{log.vehicle}"
         else:
             track_name = log.vehicle
@@ -100,19 +133,25 @@ def _make_tracks(logs: Mapping[str, NavTrack]) -> tuple[Place | None, dict[str, 
     good = {name: log for name, log in logs.items() if not name.startswith("!") and log.has_position}
     earth = {name: log for name, log in good.items() if log.lon_deg is not None}
     if earth:
-        lon = np.concatenate([log.lon_deg for log in earth.values() if log.lon_deg is not None])
-        lat = np.concatenate([log.lat_deg for log in earth.values() if log.lat_deg is not None])
-        place = Place.at(float(np.median(lon)), float(np.median(lat)))
+        place = _place_of(next(iter(earth.values())))
         return place, {name: make_track(name, log, place) for name, log in earth.items()}
     return None, {name: make_track(name, log, None) for name, log in good.items()}
 
 
-def _close_loops(survey: Survey, placement: Placement) -> tuple[Placement, tuple[Loop, ...]]:
+def _place_of(log: NavTrack) -> Place:
+    """The place of a log: of one of its fixes, as the mean of fixes either side of 180 degrees is far away."""
+    assert log.lon_deg is not None
+    assert log.lat_deg is not None
+    middle = int(np.argsort(log.lat_deg)[len(log.lat_deg) // 2])
+    return Place.at(float(log.lon_deg[middle]), float(log.lat_deg[middle]))
+
+
+def _close_loops(survey: Survey, placement: Placement) -> tuple[Placement, tuple[clouds.LoopFit, ...]]:
     if not survey.params.refine_with_clouds:
         return placement, ()
     found = clouds.find_loops(_placed_clouds(survey, placement))
     placement = tie_loops(placement, [fit.tie for fit in found if fit.tie is not None])
-    return placement, tuple(fit.loop for fit in found)
+    return placement, tuple(found)
 
 
 def _placed_clouds(survey: Survey, placement: Placement) -> list[clouds.PlacedCloud]:
@@ -141,9 +180,9 @@ def _altimeters(logs: Mapping[str, NavTrack]) -> list[tuple[str, float, float]]:
     return found
 
 
-def _nav_scale(placement: Placement, trust: Mapping[int, PieceTrust]) -> Scale:
+def _nav_scale(placement: Placement | None, trust: Mapping[int, PieceTrust]) -> Scale:
     sure = [entry for entry in trust.values() if not entry.reasons]
-    if not sure:
+    if placement is None or not sure:
         detail = "nav is there, but no reconstructed stretch fits it beyond doubt"
         return Scale(source=ScaleSource.NAV, relative_uncertainty=None, detail=detail)
     uncertainty = float(np.median([entry.scale_sigma for entry in sure]))
@@ -155,11 +194,4 @@ def _nav_scale(placement: Placement, trust: Mapping[int, PieceTrust]) -> Scale:
 def _with_reason(entry: PieceTrust, reason: str | None) -> PieceTrust:
     if reason is None:
         return entry
-    return PieceTrust(
-        entry.covariance,
-        entry.sigma_m,
-        entry.residual_m,
-        entry.scale_sigma,
-        entry.doubtful_frames,
-        (*entry.reasons, reason),
-    )
+    return replace(entry, reasons=(*entry.reasons, reason))

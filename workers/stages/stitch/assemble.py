@@ -59,8 +59,10 @@ def put_registered(
     to_map: Mapping[int, Sim3],
     trust: Mapping[int, PieceTrust],
 ) -> None:
-    """Poses of registered frames. One registered in several pieces takes that of the segment which owns it, and of
-    those the more certain one. Pieces without a place on the map only mark their frames as registered.
+    """Poses of registered frames.
+
+    One registered in several pieces takes that of the segment which owns it, and of those the more certain one. Pieces
+    without a place on the map only mark their frames as registered.
     """
     row_of = {
         (str(r), str(f)): n for n, (r, f) in enumerate(zip(frames.recording, frames.frame_id, strict=True))
@@ -159,7 +161,7 @@ def bridge(poses: FramePoses, frames: Frames) -> None:
 def _clock_of(
     recording: str, camera: str, survey: Survey, placement: Placement | None
 ) -> tuple[float, float, float]:
-    """Offset (s), drift (s/s) and sigma (s) of a recording's clock; the same camera's others stand in for a missing one."""
+    """Offset (s), drift (s/s) and sigma (s) of a recording's clock; the camera's others stand in for a missing one."""
     if placement is not None and recording in placement.recordings:
         r = placement.recordings.index(recording)
         fit = placement.clocks[recording]

@@ -1,7 +1,7 @@
 """Camera clock against nav clock: where along the nav track does the reconstructed track fit?
 
-Camera clocks are wrong, by hours after a flat battery, so every offset at which the recording lies inside the nav log is
-tried. At each one the chain's track is fitted to nav by a closed-form Sim(3); what counts is the unexplained
+Camera clocks are wrong, by hours after a flat battery, so every offset at which the recording lies inside the nav log
+is tried. At each one the chain's track is fitted to nav by a closed-form Sim(3); what counts is the unexplained
 variance of the positions plus that of the heading, in units of the camera's height above the ground.
 """
 
@@ -25,6 +25,8 @@ FLOOR = 0.0006
 SAME_BASIN_S = 4.0
 CLEAR_RATIO = 3.0
 WIDEST_BASIN_S = 2.5
+SIBLING_S = 5.0
+"""A camera's recordings of one mission share its clock, but for drift and whole seconds in file headers."""
 SMALLEST_COVER = 0.6
 HEIGHT_TOLERANCE = 1.5
 
@@ -33,6 +35,7 @@ HEIGHT_TOLERANCE = 1.5
 class ClockFit:
     """``offset_s``: nav time = stated start + recording time + offset; ``sigma_s`` half the width of the minimum.
 
+    Where it is ambiguous, ``sigma_s`` reaches the furthest other offset that fits.
     ``peak_ratio``: cost of the best other minimum over that of the best (both above the noise floor).
     """
 
@@ -44,7 +47,11 @@ class ClockFit:
 
 
 def search_clock(
-    tracks: Sequence[ChainTrack], start_utc_s: float | None, nav: Track, search_s: float
+    tracks: Sequence[ChainTrack],
+    start_utc_s: float | None,
+    nav: Track,
+    search_s: float,
+    near_s: float | None = None,
 ) -> ClockFit | None:
     """Offset of one recording's clock to nav; None when the recording cannot lie inside the nav log.
 
@@ -53,6 +60,7 @@ def search_clock(
         start_utc_s: what the camera's clock says for recording time 0; None: unknown, then nav's start stands for it.
         nav: the vehicle's track.
         search_s: largest offset to try, seconds.
+        near_s: offset of the same camera's other recordings: only a few seconds about it are tried.
     """
     tracks = [track for track in tracks if len(track.time_s) >= 8 and track.depth > 0]
     if not tracks:
@@ -64,6 +72,8 @@ def search_clock(
     low, high = nav.time_s[0] - base - first - slack, nav.time_s[-1] - base - last + slack
     if start_utc_s is not None and nav.absolute_clock:
         low, high = max(low, -search_s), min(high, search_s)
+    if near_s is not None:
+        low, high = max(low, near_s - SIBLING_S), min(high, near_s + SIBLING_S)
     if high < low:
         return None
     offsets = np.arange(math.floor(low / COARSE_S), math.ceil(high / COARSE_S) + 1) * COARSE_S
@@ -87,6 +97,10 @@ def _judge(offsets: F64, cost: F64) -> ClockFit:
     other = float(np.min(cost[outside & np.isfinite(cost)], initial=np.inf))
     ratio = min((other + FLOOR) / floor, 999.0)
     sigma = max(width / 4.0, COARSE_S / 2)
+    rivals = offsets[np.isfinite(cost) & ((cost + FLOOR) / floor < CLEAR_RATIO)]
+    if width > 2 * WIDEST_BASIN_S or ratio < CLEAR_RATIO:
+        # The truth may be any of them: whatever is placed by this clock may lie as far off.
+        sigma = max(sigma, float(np.abs(rivals - offsets[best]).max()) / 2.0)
     if width > 2 * WIDEST_BASIN_S:
         detail = f"the vehicle hardly turned: any offset within {width:.0f} s fits as well"
         return ClockFit(float(offsets[left : right + 1].mean()), sigma, ratio, True, detail)

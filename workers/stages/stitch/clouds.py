@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import open3d as o3d
+from scipy import sparse
+from scipy.spatial import cKDTree
 
 from workers.contract.params import StitchParams
 from workers.contract.survey import Loop
@@ -25,6 +27,10 @@ LOOPS_A_PIECE = 6
 LOOP_SIGMA_M = 0.03
 """Sparse points of two reconstructions on rough ground lie about this far from each other's planes."""
 WORST_SHIFT_M = 0.3
+CLEARLY_BETTER = 0.6
+"""RMS distance after over that before, below which a large shift is believed."""
+CELL_M = 0.25
+SMALLEST_OVERLAP_M2 = 0.5
 
 
 @dataclass(frozen=True)
@@ -40,75 +46,113 @@ class PlacedCloud:
 
 @dataclass(frozen=True)
 class LoopFit:
-    """A loop: what to report, and the tie that goes into the optimisation (None: not to be trusted)."""
+    """A loop: what to report, and the tie that goes into the optimisation (None: not to be trusted).
+
+    ``displaced``: the clouds lie clearly better on each other elsewhere. ICP slides over sparse or flat ground too, so
+    a large shift alone says nothing.
+    """
 
     loop: Loop
     tie: PointTie | None
+    displaced: bool
 
 
 def find_loops(clouds: Sequence[PlacedCloud]) -> list[LoopFit]:
     """Ties between pieces over the same ground, the largest overlaps first, a few for each piece."""
-    thin = [_thinned(cloud.map, 0.05) for cloud in clouds]
-    pairs = []
-    for a in range(len(clouds)):
-        for b in range(a + 1, len(clouds)):
-            area = _shared_area(thin[a], thin[b])
-            if area > 0.5:
-                pairs.append((area, a, b))
+    targets: dict[int, _Target] = {}
     fits, used = [], dict[int, int]()
-    for _, a, b in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
+    for a, b in _neighbours(clouds):
         if used.get(a, 0) >= LOOPS_A_PIECE or used.get(b, 0) >= LOOPS_A_PIECE:
             continue
-        fit = fit_loop(clouds[a], clouds[b])
+        if a not in targets:
+            targets[a] = _Target.of(clouds[a])
+        fit = fit_loop(clouds[a], targets[a], clouds[b])
         if fit is not None:
             fits.append(fit)
             used[a], used[b] = used.get(a, 0) + 1, used.get(b, 0) + 1
     return fits
 
 
-def fit_loop(a: PlacedCloud, b: PlacedCloud) -> LoopFit | None:
+def _neighbours(clouds: Sequence[PlacedCloud]) -> list[tuple[int, int]]:
+    """Pairs of clouds with points on the same ground, largest shared area first.
+
+    One sparse product of clouds and ground cells: only pairs that meet cost anything.
+    """
+    cells = [np.unique(np.floor(cloud.map[:, :2] / CELL_M).astype(np.int64), axis=0) for cloud in clouds]
+    if not cells:
+        return []
+    owner = np.concatenate([np.full(len(own), n) for n, own in enumerate(cells)])
+    _, column = np.unique(np.concatenate(cells), axis=0, return_inverse=True)
+    column = column.ravel()
+    ones = np.ones(len(owner), np.int32)
+    has = sparse.csr_matrix((ones, (owner, column)), shape=(len(clouds), int(column.max(initial=-1)) + 1))
+    shared = sparse.coo_matrix(sparse.triu(has @ has.T, k=1))
+    enough = shared.data * CELL_M**2 > SMALLEST_OVERLAP_M2
+    pairs = zip(-shared.data[enough], shared.row[enough], shared.col[enough], strict=True)
+    return [(int(a), int(b)) for _, a, b in sorted(pairs)]
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A cloud that others are laid on: with normals, and its search tree."""
+
+    cloud: o3d.geometry.PointCloud
+    normals: F64
+    tree: cKDTree
+
+    @staticmethod
+    def of(placed: PlacedCloud) -> _Target:
+        cloud = _cloud(placed.map)
+        cloud.estimate_normals(o3d.geometry.KDTreeSearchParamHybrid(radius=NORMAL_RADIUS_M, max_nn=30))
+        normals = np.asarray(cloud.normals)
+        up = np.where(normals[:, 2] < 0, -1.0, 1.0)[:, None]
+        return _Target(cloud, normals * up, cKDTree(placed.map))
+
+
+def fit_loop(a: PlacedCloud, target: _Target, b: PlacedCloud) -> LoopFit | None:
     """The loop of two placed clouds; None where too few points lie near each other."""
-    target, source = _cloud(a.map), _cloud(b.map)
-    target.estimate_normals(o3d.geometry.KDTreeSearchParamHybrid(radius=NORMAL_RADIUS_M, max_nn=30))
-    distance = np.asarray(source.compute_point_cloud_distance(target))
-    near = np.flatnonzero(distance < REACH_M)
+    found = target.tree.query(b.map, distance_upper_bound=REACH_M)
+    distance, nearest = np.asarray(found[0]), np.asarray(found[1])
+    near = np.flatnonzero(np.isfinite(distance))
     if len(near) < FEWEST_POINTS:
         return None
     near = near[:: max(1, len(near) // MOST_POINTS)]
-    tree = o3d.geometry.KDTreeFlann(target)
-    match = np.array([tree.search_knn_vector_3d(b.map[n], 1)[1][0] for n in near])
-    normal = np.asarray(target.normals)[match]
-    normal = normal * np.where(normal[:, 2] < 0, -1.0, 1.0)[:, None]
-    result = o3d.pipelines.registration.registration_icp(
-        source.select_by_index(near.tolist()),
-        target,
-        REACH_M,
-        np.eye(4),
-        o3d.pipelines.registration.TransformationEstimationPointToPlane(),
-        o3d.pipelines.registration.ICPConvergenceCriteria(max_iteration=30),
-    )
-    moved = np.asarray(result.transformation)
-    middle = b.map[near].mean(0)
-    shift = float(np.linalg.norm(moved[:3, :3] @ middle + moved[:3, 3] - middle))
+    match = nearest[near]
+    normal = target.normals[match]
+    before = float(np.sqrt((distance[near] ** 2).mean()))
+    after, shift = _refined(target.cloud, b.map[near])
     off = np.einsum("ni,ni->n", normal, b.map[near] - a.map[match])
     spread = 1.4826 * float(np.median(np.abs(off - np.median(off))))
-    weak_cm = 100.0 * weak_direction(normal, max(spread, 0.005))[1]
-    trusted = shift < WORST_SHIFT_M
     loop = Loop(
         a=a.node,
         b=b.node,
         overlap_points=len(near),
         shift_m=shift,
-        rmse_m=float(result.inlier_rmse),
-        weak_cm=weak_cm,
-        applied=trusted,
+        rmse_m=after,
+        weak_cm=100.0 * weak_direction(normal, max(spread, 0.005))[1],
+        applied=shift < WORST_SHIFT_M,
     )
-    tie = (
-        PointTie(a.node, b.node, a.own[match], b.own[near], max(LOOP_SIGMA_M, spread), normal)
-        if trusted
-        else None
+    if not loop.applied:
+        return LoopFit(loop, None, displaced=after < CLEARLY_BETTER * before)
+    tie = PointTie(a.node, b.node, a.own[match], b.own[near], max(LOOP_SIGMA_M, spread), normal)
+    return LoopFit(loop, tie, displaced=False)
+
+
+def _refined(target: o3d.geometry.PointCloud, points: F64) -> tuple[float, float]:
+    """RMS distance after a rigid point-to-plane ICP, and how far it moved the points' middle, metres."""
+    registration = o3d.pipelines.registration
+    result = registration.registration_icp(
+        _cloud(points),
+        target,
+        REACH_M,
+        np.eye(4),
+        registration.TransformationEstimationPointToPlane(),
+        registration.ICPConvergenceCriteria(max_iteration=30),
     )
-    return LoopFit(loop, tie)
+    moved = np.asarray(result.transformation)
+    middle = points.mean(0)
+    shift = float(np.linalg.norm(moved[:3, :3] @ middle + moved[:3, 3] - middle))
+    return float(result.inlier_rmse), shift
 
 
 def weak_direction(normals: F64, sigma_m: float) -> tuple[F64, float]:
@@ -149,23 +193,3 @@ def merge(
 
 def _cloud(points: F64) -> o3d.geometry.PointCloud:
     return o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points))
-
-
-def _thinned(points: F64, voxel_m: float) -> F64:
-    if len(points) == 0:
-        return points
-    return np.asarray(_cloud(points).voxel_down_sample(voxel_m).points)
-
-
-def _shared_area(a: F64, b: F64, cell_m: float = 0.25) -> float:
-    """Ground (m2) on which both clouds have points."""
-    if (
-        len(a) == 0
-        or len(b) == 0
-        or (a[:, :2].min(0) > b[:, :2].max(0)).any()
-        or (b[:, :2].min(0) > a[:, :2].max(0)).any()
-    ):
-        return 0.0
-    cells_a = {tuple(cell) for cell in np.unique(np.floor(a[:, :2] / cell_m).astype(int), axis=0)}
-    cells_b = {tuple(cell) for cell in np.unique(np.floor(b[:, :2] / cell_m).astype(int), axis=0)}
-    return len(cells_a & cells_b) * cell_m**2

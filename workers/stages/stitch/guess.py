@@ -40,6 +40,8 @@ class Survey:
 
 @dataclass(frozen=True)
 class Guess:
+    """Where the optimisation starts: placed pieces (indices), their nodes, turns ``mount_rad`` (C,3) of the cameras."""
+
     pieces: tuple[int, ...]
     nodes: tuple[Sim3, ...]
     recordings: tuple[str, ...]
@@ -57,6 +59,7 @@ def base_time(recording: Recording, nav: Track) -> float:
 def first_guess(
     survey: Survey, chain_tracks: Sequence[ChainTrack], placed: Sequence[int], clocks: Mapping[str, ClockFit]
 ) -> Guess:
+    """Lay every chain (``placed``: their numbers) on nav at its clock's offset; names cameras that seem turned."""
     pieces: list[int] = []
     nodes: list[Sim3] = []
     recordings: list[str] = []
@@ -134,6 +137,7 @@ def _rig_mounts(rig: Rig | None, cameras: Sequence[str]) -> F64:
 
 
 def priors_of(survey: Survey, guess: Guess) -> gn.Priors:
+    """What is known of levers and mounts before looking: the rig file's, else zero and wide."""
     params = survey.params
     lever, sigma = np.zeros((len(guess.cameras), 3)), np.zeros((len(guess.cameras), 3))
     turn = np.zeros((len(guess.cameras), 3))

@@ -30,8 +30,9 @@ class Overlap:
 class Piece:
     """One component of one segment, in its own frame and scale.
 
-    ``frame_id`` (N,) in order of ``time_s`` (N,) recording time; ``camera_to_world`` (N,4,4); ``pinhole`` (N,4); ``cloud_xyz``
-    (P,3), ``cloud_rgb`` (P,3) uint8; ``depth`` the median distance of the cloud below the cameras, own units.
+    ``frame_id`` (N,) in order of ``time_s`` (N,) recording time; ``camera_to_world`` (N,4,4); ``pinhole`` (N,4);
+    ``cloud_xyz`` (P,3), ``cloud_rgb`` (P,3) uint8; ``depth`` the median distance of the cloud below the cameras, in own
+    units.
     """
 
     segment: Segment

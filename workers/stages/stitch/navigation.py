@@ -23,7 +23,7 @@ MOVING_M_S = 0.08
 
 @dataclass(frozen=True)
 class Track:
-    """``time_s`` (N,) POSIX; ``xyz`` (N,3) map frame, z = -depth (0 without depth); ``yaw`` ``pitch`` ``roll`` (N,) radians.
+    """``time_s`` (N,) POSIX; ``xyz`` (N,3) map frame, z = -depth (0 without); ``yaw`` ``pitch`` ``roll`` (N,) radians.
 
     ``has_attitude``: heading, pitch and roll were all logged; ``has_heading``: the heading was. Otherwise the yaw is
     the course over ground and pitch and roll are zero. ``altitude_m`` (N,) or None. ``steady_xyz`` is smoothed.

@@ -15,7 +15,7 @@ from workers.stages.stitch.navigation import Track
 SMALLEST_NAV_SIGMA_M = 0.01
 SIGN_RATIO = 0.8
 WANDER_S = 10.0
-"""Window of the running median: faster disagreement is noise, slower is wander of nav or drift of the reconstruction."""
+"""Window of the running median: faster disagreement is noise; slower is wander of nav, or drift of a reconstruction."""
 MEDIAN_LOSS = 1.57
 """Variance of a median of n normal values, times n."""
 UNSEEN_WANDER = 2.0
@@ -59,7 +59,7 @@ def _covered_residuals(graph: gn.Graph, tie: gn.NavTie, state: gn.State) -> F64:
 def correlation_length(values: F64) -> float:
     """How many successive values (N,k) count as one independent one: 1 + 2 sum(rho), up to where pairs turn negative.
 
-    Source: C. J. Geyer, "Practical Markov chain Monte Carlo", Statistical Science 7(4), 1992 (initial positive sequence).
+    Source: C. J. Geyer, "Practical Markov chain Monte Carlo", Statistical Science 7(4), 1992 (positive sequence).
     A lag-one formula misses slow wander under white noise, which is what USBL fixes have.
     """
     n = len(values)
@@ -169,7 +169,8 @@ def _carried(wander: F64, covered: AnyArray, tie: gn.NavTie, state: gn.State) ->
     nearest = known[np.argmin(np.abs(tie.base_s[:, None] - tie.base_s[known][None]), axis=1)]
     centres = state.nodes[tie.node].scale * tie.poses[:, :3, 3]
     away = np.linalg.norm(centres - centres[nearest], axis=1)
-    return np.hypot(wander[nearest], DRIFT_SHARE * away)
+    carried: F64 = np.hypot(wander[nearest], DRIFT_SHARE * away)
+    return carried
 
 
 def choose_signs(

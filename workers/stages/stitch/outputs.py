@@ -26,7 +26,7 @@ DEFAULT_HEIGHT_M = 2.0
 
 @dataclass(frozen=True)
 class Stitched:
-    """All that is written: ``to_map`` takes placed pieces (indices) to the map frame."""
+    """All that is written: ``to_map`` takes placed pieces (indices) to the map frame; ``sure`` ones make the seabed."""
 
     summary: StitchSummary
     frames: Frames
@@ -34,6 +34,7 @@ class Stitched:
     pieces: Sequence[Piece]
     chains: Sequence[Chain]
     to_map: Mapping[int, Sim3]
+    sure: Sequence[int]
     tracks: Mapping[str, Track]
 
 
@@ -42,7 +43,8 @@ def write(out: Path, stitched: Stitched, params: StitchParams) -> None:
     s = stitched
     _write_frames(out / STITCH_FRAMES, s.frames, s.poses)
     _write_cloud(out / STITCH_CLOUD, s.pieces, s.chains, s.to_map, params)
-    _write_surface(out / SURFACE, s.poses, s.pieces, s.to_map, s.tracks)
+    grounds = [s.to_map[n].apply(s.pieces[n].cloud_xyz) for n in s.sure]
+    _write_surface(out / SURFACE, make_surface(s.poses, grounds, list(s.tracks.values())))
     arrays: dict[str, F64] = {}
     for vehicle, track in s.tracks.items():
         arrays[f"{vehicle}/utc_s"], arrays[f"{vehicle}/xyz"] = track.time_s, track.xyz
@@ -111,16 +113,7 @@ def _write_cloud(
     )
 
 
-def _write_surface(
-    path: Path,
-    poses: FramePoses,
-    pieces: Sequence[Piece],
-    to_map: Mapping[int, Sim3],
-    tracks: Mapping[str, Track],
-) -> None:
-    seabed = make_surface(
-        poses, [to_map[n].apply(pieces[n].cloud_xyz) for n in to_map], list(tracks.values())
-    )
+def _write_surface(path: Path, seabed: surface.Surface) -> None:
     np.savez_compressed(
         path,
         x0=seabed.grid.x0,

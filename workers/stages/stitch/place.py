@@ -11,7 +11,7 @@ from scipy.sparse.linalg import SuperLU
 from workers.geometry.sim3 import Sim3
 from workers.stages.stitch import graph as gn
 from workers.stages.stitch.chains import ChainTrack, track_of
-from workers.stages.stitch.clock import ClockFit, search_clock
+from workers.stages.stitch.clock import SIBLING_S, ClockFit, search_clock
 from workers.stages.stitch.guess import Guess, Survey, base_time, first_guess, priors_of
 from workers.stages.stitch.navigation import Track
 from workers.stages.stitch.noise import choose_signs, noise_of
@@ -73,7 +73,32 @@ def _search_clocks(survey: Survey, chain_tracks: Sequence[ChainTrack]) -> dict[s
         fit = search_clock([chain_tracks[n] for n in members], stated, nav, survey.params.clock_search_s)
         if fit is not None:
             clocks[name] = fit
+    for name in [name for name, fit in clocks.items() if fit.ambiguous]:
+        near = _sibling_offset(survey, name, clocks)
+        if near is None:
+            continue
+        nav = survey.tracks[survey.pieces[survey.chains[by_recording[name][0]].pieces[0]].vehicle]
+        stated = survey.recordings[name].start_utc_s
+        tracks = [chain_tracks[n] for n in by_recording[name]]
+        fit = search_clock(tracks, stated, nav, survey.params.clock_search_s, near)
+        if fit is not None and not fit.ambiguous:
+            clocks[name] = replace(fit, detail=f"{fit.detail}; near that of the camera's other recordings")
     return clocks
+
+
+def _sibling_offset(survey: Survey, name: str, clocks: Mapping[str, ClockFit]) -> float | None:
+    """Offset of the same camera's other recordings, where these agree and are sure."""
+    own = survey.recordings[name]
+    if own.start_utc_s is None:
+        return None
+    found = [
+        fit.offset_s
+        for other, fit in clocks.items()
+        if not fit.ambiguous
+        and survey.recordings[other].camera == own.camera
+        and survey.recordings[other].start_utc_s is not None
+    ]
+    return float(np.median(found)) if found and np.ptp(found) < SIBLING_S else None
 
 
 def _optimise(survey: Survey, guess: Guess, clocks: Mapping[str, ClockFit]) -> Placement:

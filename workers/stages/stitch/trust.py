@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from workers.contract.params import StitchParams
-from workers.contract.survey import Component, Loop
+from workers.contract.survey import Component
 from workers.geometry import F64, Bools
 from workers.geometry.attitude import skew
 from workers.geometry.sim3 import Sim3
 from workers.stages.stitch import graph as gn
 from workers.stages.stitch.chains import Chain
+from workers.stages.stitch.clouds import LoopFit
 from workers.stages.stitch.load import Piece
 from workers.stages.stitch.noise import Misfit, misfits
 from workers.stages.stitch.place import Placement
@@ -26,7 +27,6 @@ FRAME_OFF_M = 0.35
 PIECE_OFF_SIGMAS = 3.0
 PIECE_OFF_M = 0.25
 SMALLEST_COVER = 0.5
-LOOP_OFF_M = 0.3
 
 
 @dataclass(frozen=True)
@@ -131,11 +131,12 @@ def _reasons(
     return tuple(reasons)
 
 
-def loop_doubts(loops: Sequence[Loop], piece_of_node: Mapping[int, int]) -> dict[int, str]:
+def loop_doubts(fits: Sequence[LoopFit], piece_of_node: Mapping[int, int]) -> dict[int, str]:
     """Pieces (indices) whose clouds ask for a large shift against another piece's."""
     doubts: dict[int, str] = {}
-    for loop in loops:
-        if loop.shift_m > LOOP_OFF_M and loop.weak_cm < 100.0 * LOOP_OFF_M / 2:
+    for fit in fits:
+        loop = fit.loop
+        if fit.displaced and loop.weak_cm < 100.0 * loop.shift_m / 2:
             for node in (loop.a, loop.b):
                 doubts[piece_of_node[node]] = f"its cloud asks to be moved by {loop.shift_m:.2f} m"
     return doubts

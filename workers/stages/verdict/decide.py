@@ -57,7 +57,9 @@ def _holes(evidence: Evidence, params: VerdictParams) -> tuple[Reason, ...]:
     """Line 1. While footage is unread, a hole may be ground that was filmed and that nobody looked at yet."""
     if evidence.unfinished or evidence.unread or evidence.coverage.shares.best is None:
         return ()
-    reasons = [_gap_reason(gap, evidence) for gap in evidence.coverage.gaps if gap.stays]
+    # Without a place the pieces lie side by side: the ground between them is not a hole in the site.
+    gaps = evidence.coverage.gaps if evidence.stitch.placed else ()
+    reasons = [_gap_reason(gap, evidence) for gap in gaps if gap.stays]
     return (*reasons, *_too_little_filmed(evidence.coverage, evidence.stitch, params))
 
 
@@ -96,6 +98,7 @@ def _doubts(evidence: Evidence, params: VerdictParams) -> tuple[Reason, ...]:
         *_doubtful_stitch(evidence),
         *_open_gaps(evidence),
         *_worst_case(evidence.coverage, params),
+        *_no_coverage(evidence),
     )
 
 
@@ -174,11 +177,22 @@ def _open_gaps(evidence: Evidence) -> tuple[Reason, ...]:
 
 def _worst_case(coverage: CoverageSummary, params: VerdictParams) -> tuple[Reason, ...]:
     worst = coverage.shares.worst
-    if worst is None or worst >= params.complete_fraction:
+    if worst is not None and worst < params.complete_fraction:
+        asked = _percent(params.complete_fraction)
+        text = f"In the worst case {_percent(worst)} of the area passes; {asked} are asked for."
+        return (Reason(code="worst_case", text=text),)
+    if coverage.worst_holes:
+        text = "The map is not certain enough to rule out a hole as large as the smallest that matters."
+        return (Reason(code="worst_case", text=text),)
+    return ()
+
+
+def _no_coverage(evidence: Evidence) -> tuple[Reason, ...]:
+    coverage = evidence.coverage
+    if coverage.shares.best is not None or evidence.stitch.scale.source is ScaleSource.NONE:
         return ()
-    asked = _percent(params.complete_fraction)
-    text = f"In the worst case {_percent(worst)} of the area passes; {asked} are asked for."
-    return (Reason(code="worst_case", text=text),)
+    why = "; ".join(coverage.warnings) or "the area of interest holds no cell of the grid"
+    return (Reason(code="no_coverage", text=f"{why[0].upper()}{why[1:]}."),)
 
 
 def _percent(share: float) -> str:
