@@ -104,7 +104,7 @@ def _child(paths: Sequence[Path], *, imu: bool) -> bytes:
     """What a process that parses files says: a JSON line a file, then its samples; cut where it died."""
     root = str(Path(workers.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-m", "workers.media.gpmf", "imu" if imu else "header"]
+    command = [sys.executable, "-P", "-m", "workers.media.gpmf", "imu" if imu else "header"]
     try:
         child = subprocess.run(
             [*command, *(str(path.absolute()) for path in paths)],

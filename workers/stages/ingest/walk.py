@@ -75,7 +75,8 @@ def find(roots: Sequence[Path], mission: Path | None) -> Found:
             paths = [path for path in named if _is_new(path, seen, problems)]
             pictures = [path for path in paths if is_still(path.name)]
             odd = [path for path in paths if path.suffix.lower() in SPHERE_SUFFIXES or is_proxy(path.name)]
-            films = [path for path in paths if path not in pictures and path not in odd]
+            others = {*pictures, *odd}
+            films = [path for path in paths if path not in others]
             videos += [Video(path, place_of(path, root)) for path in films]
             enough = MIN_STILLS_BESIDE_VIDEO if films else MIN_STILLS if root.is_dir() else 1
             if len(pictures) >= enough:
