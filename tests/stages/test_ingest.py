@@ -325,6 +325,24 @@ def test_a_file_that_was_repaired_loses_its_problem(site: Site, tmp_path: Path) 
     assert site.problems() == {}
 
 
+@pytest.mark.parametrize("again", ["in its place", "from elsewhere"])
+def test_a_chapter_that_was_cut_off_gives_way_to_the_whole_one(
+    site: Site, tmp_path: Path, again: str
+) -> None:
+    folder = tmp_path / "AUV01" / "PORT"
+    clip = make_clip(folder / "GX010012.MP4", frames=40, index_first=True)
+    whole = clip.read_bytes()
+    clip.write_bytes(whole[: len(whole) // 2])
+    site.ingest(tmp_path / "AUV01")
+    if again == "from elsewhere":
+        clip = tmp_path / "copy" / "AUV01" / "PORT" / "GX010012.MP4"
+        clip.parent.mkdir(parents=True)
+    clip.write_bytes(whole)
+    found = site.ingest(clip.parents[1])
+    assert site.chapters() == {"AUV01-PORT_0012": [(1, 0.0)]}
+    assert found.recordings[0].chapters[0].frame_count == 40
+
+
 # ------------------------------------------------------------------ copies from a card
 
 

@@ -154,6 +154,7 @@ class Scan:
         checksum = clip.chapter.checksum
         old = self._clips.get(checksum)
         if old is None:
+            self._clips = {key: other for key, other in self._clips.items() if not _supersedes(clip, other)}
             self._clips[checksum] = clip
         elif checksum in self._seen or self._is_elsewhere(old.chapter, clip.chapter):
             self._duplicate(path, old.chapter.files[0].path)
@@ -194,6 +195,18 @@ class Scan:
         return self._before.model_copy(
             update={"cameras": tuple(cameras), "recordings": recordings, "problems": problems}
         )
+
+
+def _supersedes(new: Clip, old: Clip) -> bool:
+    """Does a chapter take another's place: the same file with other content, or more of the same recording?
+
+    So a file that was cut off in copying gives way when it is copied again.
+    """
+    same = (new.camera, new.number, new.chapter.number) == (old.camera, old.number, old.chapter.number)
+    same_file = new.chapter.files[0].path == old.chapter.files[0].path
+    began = new.chapter.creation_time
+    more = began == old.chapter.creation_time and new.chapter.frame_count > old.chapter.frame_count
+    return same and not new.stills and (same_file or (began is not None and more))
 
 
 def _day(start_utc_s: float | None) -> str | None:
