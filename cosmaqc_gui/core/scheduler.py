@@ -18,7 +18,7 @@ from cosmaqc_gui.core.holds import Room, missing_footage
 from cosmaqc_gui.core.jobs import Jobs, QueuedJob
 from cosmaqc_gui.core.settings import Settings, processors
 from cosmaqc_gui.core.store import Body, is_full
-from workers.contract.errors import CosmaError, ErrorCode, InternalError, WorkerDied
+from workers.contract.errors import CosmaError, DiskFull, ErrorCode, InternalError, WorkerDied
 from workers.contract.events import Event, Failed, Finished, Measured, Progressed, Warned
 from workers.contract.job import Job
 from workers.contract.words import Hold, JobState, Stage
@@ -108,18 +108,27 @@ class Scheduler:
                 troubles = 0
             except CosmaError:
                 raise
-            except Exception as error:  # one bad moment must not end a batch of hours
-                if is_full(error, self.mission):
-                    self._note_full()
-                else:
-                    troubles += 1
-                    log.exception("the engine stumbled (%d of %d)", troubles, TROUBLE_LIMIT)
-                    if troubles >= TROUBLE_LIMIT:
-                        raise InternalError(
-                            f"The engine cannot go on: {type(error).__name__}: {error}."
-                        ) from error
+            except Exception as error:  # noqa: BLE001 - one bad moment must not end a batch of hours
+                troubles = self._stumble(error, troubles)
                 time.sleep(TROUBLE_PAUSE_S)
             time.sleep(PAUSE_S)
+
+    def _stumble(self, error: Exception, troubles: int) -> int:
+        """Wait out a full disk for as long as it takes, anything else a few times; the troubles so far."""
+        try:
+            if is_full(error, self.mission):
+                log.warning("no room to write down what happened: %s", error)
+                self._note_full()
+                return 0
+        except OSError as gone:
+            error = gone  # the mission's folder itself cannot be asked any more: its drive was taken out
+        log.error("the engine stumbled (%d of %d)", troubles + 1, TROUBLE_LIMIT, exc_info=error)
+        if troubles + 1 >= TROUBLE_LIMIT:
+            raise InternalError(
+                f"The engine cannot go on: {type(error).__name__}: {error}.",
+                "See that the mission's drive is there, then run the same command again; finished work is kept.",
+            ) from error
+        return troubles + 1
 
     def tick(self) -> None:
         """One round: hear the workers, settle what ended, mind the holds, claim what is free.
@@ -129,14 +138,16 @@ class Scheduler:
         """
         for running in list(self.running.values()):
             self._hear(running)
-        for running in [r for r in self.running.values() if r.ended is not None]:
-            self._settle(running)
-            self.settled += 1
         now = time.monotonic()
-        if now - self._looked_s >= LOOK_EVERY_S:
+        if (
+            now - self._looked_s >= LOOK_EVERY_S
+        ):  # before anything is written: this is what says that the disk is full
             self._looked_s = now
             self._mind_room()
             self._mind_footage()
+        for running in [r for r in self.running.values() if r.ended is not None]:
+            self._settle(running)
+            self.settled += 1
         if now - self._renewed_s >= RENEW_EVERY_S and self.running:
             self._renewed_s = now
             self.jobs.renew(LEASE_S)
@@ -174,23 +185,25 @@ class Scheduler:
         queued = self.jobs.claim(LEASE_S)
         if queued is None:
             return False
+        running = Running(queued, time.monotonic())
+        self.running[queued.job.id] = (
+            running  # before anything can go wrong: a claimed job is never forgotten
+        )
         try:
             self.driver.submit(queued.job, self._limits(queued.job))
         except OSError as error:
-            self._not_started(queued, error)
+            running.ended = self._not_started(queued.job, error)
             return False
-        self.running[queued.job.id] = Running(queued, time.monotonic())
         return True
 
-    def _not_started(self, queued: QueuedJob, error: OSError) -> None:
+    def _not_started(self, job: Job, error: OSError) -> Failed:
         if is_full(error, self.mission):
             self._note_full()
-            self.jobs.requeue(queued.job.id, "no_space", hold=Hold.NO_SPACE)
-            return
-        log.warning("%s could not be started: %s", queued.job.id, error)
-        cause = WorkerDied(f"The worker of {queued.job.id} could not be started: {error}.")
-        failed = Failed(job=queued.job.id, code=cause.code, cause=cause.cause, hint=cause.hint)
-        self.running[queued.job.id] = Running(queued, time.monotonic(), ended=failed)
+            cause: CosmaError = DiskFull(f"There was no room to start {job.id}.")
+        else:
+            log.warning("%s could not be started: %s", job.id, error)
+            cause = WorkerDied(f"The worker of {job.id} could not be started: {error}.")
+        return Failed(job=job.id, code=cause.code, cause=cause.cause, hint=cause.hint)
 
     def _limits(self, job: Job) -> Limits:
         memory = self.settings.worker_memory_mib
@@ -213,6 +226,8 @@ class Scheduler:
         if polled.ended is None:
             return
         running.ended = polled.ended
+        if isinstance(polled.ended, Failed) and polled.ended.code is ErrorCode.DISK_FULL:
+            self._note_full()  # now, not when it is written down: by then there may be room
         try:
             running.output = self.driver.collect(job.id)
         except WorkerDied as error:
@@ -244,7 +259,6 @@ class Scheduler:
         if running.stopped_for == "engine":
             return self.jobs.requeue(job_id, "engine_stopped")
         if failed.code is ErrorCode.DISK_FULL:
-            self._note_full()
             return self.jobs.requeue(job_id, failed.cause, hold=Hold.NO_SPACE)
         if failed.code is ErrorCode.FOOTAGE_MISSING:
             self._say(f"{failed.cause} {failed.hint}")
