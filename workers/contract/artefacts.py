@@ -43,10 +43,12 @@ RECONSTRUCTION = "reconstruction.json"
 FRAME_COLUMNS = ("frame_id", "recording_time_s", "chapter", "chapter_time_s", "file", "image")
 """``chapter`` is the chapter's number; ``file`` the footage file's path; ``image`` relative to the output folder."""
 
-QUALITY_COLUMNS = ("frame_id", "sharpness", "brightness", "contrast", "haze", "matches")
-"""``sharpness``: variance of the Laplacian at ``measure_width``; ``brightness``: mean grey 0..255; ``contrast``: robust
-spread of the grey values (p95 - p5); ``haze``: 0 (clear) .. 1 (milky), share of local contrast lost against the
-frame's own dynamic range; ``matches``: geometrically verified feature matches with the better of its neighbours."""
+QUALITY_COLUMNS = ("frame_id", "sharpness", "brightness", "contrast", "haze", "matches", "detail")
+"""``sharpness``: variance of the Laplacian of the lightly smoothed picture at ``measure_width``; ``brightness``: mean
+grey 0..255; ``contrast``: spread (p95 - p5) of the grey values once slow trends are taken off; ``haze``: 0 (clear) ..
+1 (milky), one minus that spread over twice the mean grey; each but brightness a median over tiles. ``matches``:
+geometrically verified feature matches with the better of the frame's neighbours in its segment; ``detail``: 0..1, the
+share of them that is fine detail."""
 
 
 class Telemetry(Frozen):

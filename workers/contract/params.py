@@ -53,17 +53,22 @@ class FramesParams(Frozen):
 class QualityParams(Frozen):
     """04: what is measured, and how frames are ranked within the dive.
 
-    A frame's measures are compared with the dive's reference (a high quantile of the same vehicle's frames):
-    below ``fraction`` of it, the frame is unusable. No absolute threshold works across dives.
+    A frame must be found again in a neighbour: ``min_matches`` verified matches, ``min_detail`` of them fine detail.
+    All else is compared with the dive's reference, the ``reference_quantile`` of the vehicle's frames that pass this:
+    a frame darker than ``brightness_fraction`` of it, with less contrast than ``contrast_fraction`` of it (as it is,
+    or set against its own brightness), sharpness for its contrast below ``sharpness_fraction`` of it or detail below
+    ``detail_fraction`` of it is unusable. No absolute threshold works across dives.
     """
 
     measure_width: int = Field(640, ge=160)
-    features: int = Field(1000, ge=100)
-    reference_quantile: float = Field(0.6, gt=0.0, lt=1.0)
-    sharpness_fraction: float = Field(0.2, ge=0.0, le=1.0)
-    contrast_fraction: float = Field(0.45, ge=0.0, le=1.0)
-    matches_fraction: float = Field(0.2, ge=0.0, le=1.0)
-    min_matches: int = Field(15, ge=0)
+    features: int = Field(2000, ge=100)
+    min_matches: int = Field(12, ge=0)
+    min_detail: float = Field(0.05, ge=0.0, le=1.0)
+    reference_quantile: float = Field(0.8, gt=0.0, lt=1.0)
+    brightness_fraction: float = Field(0.15, ge=0.0, le=1.0)
+    contrast_fraction: float = Field(0.2, ge=0.0, le=1.0)
+    sharpness_fraction: float = Field(0.35, ge=0.0, le=1.0)
+    detail_fraction: float = Field(0.4, ge=0.0, le=1.0)
     degraded_below: float = Field(0.9, ge=0.0, le=1.0)
     fail_below_frames: int = Field(8, ge=2)
 
