@@ -1,6 +1,7 @@
 """The verdict and the plan in words, for the terminal."""
 
 import json
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -39,7 +40,9 @@ def verdict_text(verdict: Verdict, products: Path) -> str:
         ("worst case", coverage.worst),
         ("filmed only", coverage.filmed),
     )
-    known = [f"{name} {share:.1%}" for name, share in shares if share is not None]
+    known = [
+        f"{name} {math.floor(share * 1000 + 1e-6) / 10:.1f} %" for name, share in shares if share is not None
+    ]
     lines.append(
         f"Coverage: {', '.join(known) if known else 'unknown'} (area: {verdict.aoi_source.replace('_', ' ')})."
     )

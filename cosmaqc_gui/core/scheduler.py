@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from pydantic import JsonValue
 
 from cosmaqc_gui.core.drivers.driver import Driver, Limits
@@ -51,6 +52,7 @@ class Running:
     ended: Finished | Failed | None = None
     output: Path | None = None
     stopped_for: str | None = None
+    killed: bool = False
 
 
 class Scheduler:
@@ -182,6 +184,8 @@ class Scheduler:
         """Claim and start a job; whether there may be another."""
         if self.paused or self.no_space or len(self.running) >= self.settings.lane_count:
             return False
+        if self.running and psutil.virtual_memory().available < self.settings.memory_floor_mib * 2**20:
+            return False
         queued = self.jobs.claim(LEASE_S)
         if queued is None:
             return False
@@ -225,7 +229,7 @@ class Scheduler:
             _note(running, event)
         if polled.ended is None:
             return
-        running.ended = polled.ended
+        running.ended, running.killed = polled.ended, polled.killed
         if isinstance(polled.ended, Failed) and polled.ended.code is ErrorCode.DISK_FULL:
             self._note_full()  # now, not when it is written down: by then there may be room
         try:
@@ -265,9 +269,10 @@ class Scheduler:
             return self.jobs.requeue(job_id, failed.cause, hold=Hold.CARD_MISSING)
         # a worker that stopped although nobody here asked it to was ended by somebody else: as good as killed
         died = failed.code in TRIED_AGAIN or failed.code is ErrorCode.CANCELLED
-        if died and attempt < self.settings.attempts:
-            log.warning("%s: %s (attempt %d of %d)", job_id, failed.cause, attempt, self.settings.attempts)
-            wait_s = self.settings.retry_delay_s * 3 ** (attempt - 1)
+        most = self.settings.attempts_when_killed if running.killed else self.settings.attempts
+        if died and attempt < most:
+            log.warning("%s: %s (attempt %d of %d)", job_id, failed.cause, attempt, most)
+            wait_s = self.settings.retry_delay_s * (1 if running.killed else 3 ** (attempt - 1))
             return self.jobs.requeue(job_id, failed.cause, wait_s=wait_s, died=True)
         log.error("%s failed: %s %s", job_id, failed.cause, failed.detail)
         return self.jobs.settle(job_id, JobState.FAILED, "job_failed", body)

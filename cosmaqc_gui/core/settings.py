@@ -22,15 +22,19 @@ class Settings(Frozen):
         free_space_floor_mib: below this much room on the mission's disk, work is held.
         worker_memory_mib: memory bound of a worker (inference has its own, among its params).
         silence_s: a worker that says nothing for so long is taken for stuck.
-        attempts: how often a job is tried when its worker dies.
-        retry_delay_s: wait before the second try; each later wait is three times longer.
+        memory_floor_mib: with less free memory than this, no second job is started beside a running one.
+        attempts: how often a job is tried whose worker crashes or falls silent.
+        attempts_when_killed: the same for workers that somebody outside kills; that says nothing about the job.
+        retry_delay_s: wait before the second try; after crashes each later wait is three times longer.
     """
 
     lanes: int = Field(0, ge=0)
     free_space_floor_mib: float = Field(1024.0, ge=0.0)
     worker_memory_mib: int = Field(8192, ge=256)
     silence_s: float = Field(1800.0, gt=0.0)
+    memory_floor_mib: float = Field(1024.0, ge=0.0)
     attempts: int = Field(3, ge=1)
+    attempts_when_killed: int = Field(20, ge=1)
     retry_delay_s: float = Field(2.0, ge=0.0)
 
     @property

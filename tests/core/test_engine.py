@@ -136,6 +136,14 @@ def test_that_a_worker_that_dies_is_tried_again(mission: Path, card: Path) -> No
     assert read_verdict(mission)["verdict"] == "complete"
 
 
+def test_that_a_worker_that_somebody_kills_is_tried_more_often_than_one_that_crashes(
+    mission: Path, card: Path
+) -> None:
+    film(card, PORT, acts=[{"at": "quality", "do": "die", "signal": 9, "times": 5}])
+    run(mission, card)
+    assert read_verdict(mission)["verdict"] == "complete"
+
+
 def test_that_a_worker_that_keeps_dying_fails_after_three_attempts(mission: Path, card: Path) -> None:
     path = film(card, PORT, acts=[{"at": "quality", "do": "die"}])
     run(mission, card)

@@ -23,10 +23,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Polled:
-    """News of a job: what its worker said, and how it ended (None: it has not)."""
+    """News of a job: what its worker said, and how it ended (None: it has not).
+
+    ``killed``: somebody outside ended the worker (SIGKILL, and not for want of memory), which says nothing about
+    the job; a crash does.
+    """
 
     events: tuple[Event, ...] = ()
     ended: Finished | Failed | None = None
+    killed: bool = False
 
 
 class Driver(Protocol):

@@ -79,6 +79,8 @@ class _Worker:
     watched_at: float = 0.0
     asked_to_stop_at: float | None = None
     verdict: CosmaError | None = None
+    killed: bool = False
+    oom_kills: int = 0
     last_word: Finished | Failed | None = None
     ended: Finished | Failed | None = None
 
@@ -136,7 +138,7 @@ class LocalDriver:
         """Read what the worker said, hold it to its limits, and notice when it is gone."""
         worker = self._workers[job_id]
         if worker.ended is not None:
-            return Polled(ended=worker.ended)
+            return Polled(ended=worker.ended, killed=worker.killed)
         gone = _is_gone(worker.process.pid)  # before reading: what it said before it went is then all there
         events = worker.tail.read()
         for event in events:
@@ -148,7 +150,8 @@ class LocalDriver:
             worker.ended = self._bury(worker)
         else:
             self._watch(worker)
-        return Polled(tuple(e for e in events if not isinstance(e, Finished | Failed)), worker.ended)
+        said = tuple(e for e in events if not isinstance(e, Finished | Failed))
+        return Polled(said, worker.ended, worker.killed)
 
     def cancel(self, job_id: str) -> None:
         """SIGTERM now; a later poll sends SIGKILL when that did not help."""
@@ -213,7 +216,9 @@ class LocalDriver:
         shutil.rmtree(partial, ignore_errors=True)
         if worker.last_word is not None:
             return worker.last_word
-        return _failed(worker.job, worker.verdict or _cause_of(worker, status))
+        cause = worker.verdict or _cause_of(worker, status)
+        worker.killed = status == -signal.SIGKILL and isinstance(cause, WorkerDied)
+        return Failed(job=worker.job.id, code=cause.code, cause=cause.cause, hint=cause.hint)
 
 
 def _cause_of(worker: _Worker, status: int) -> CosmaError:
@@ -221,12 +226,10 @@ def _cause_of(worker: _Worker, status: int) -> CosmaError:
         return Cancelled(f"{worker.job.id} was stopped.")
     if status == EXIT_DISK_FULL:
         return DiskFull(f"There was no room left for {worker.job.id}.")
+    if status == -signal.SIGKILL and _oom_kills() > worker.oom_kills:
+        return OutOfMemory(f"The system ran out of memory and ended the worker of {worker.job.id}.")
     how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
     return WorkerDied(f"The worker of {worker.job.id} {how} without a word.")
-
-
-def _failed(job: Job, error: CosmaError) -> Failed:
-    return Failed(job=job.id, code=error.code, cause=error.cause, hint=error.hint)
 
 
 def _is_gone(pid: int) -> bool:
@@ -249,6 +252,16 @@ def _resident_mib(pid: int) -> float:
             with contextlib.suppress(psutil.Error):
                 total += process.memory_info().rss
     return total / 2**20
+
+
+def _oom_kills() -> int:
+    """How many processes the kernel has ended for want of memory since it started; 0 where it does not say."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            name, _, value = line.partition(" ")
+            if name == "oom_kill":
+                return int(value)
+    return 0
 
 
 def mark_of(mission: Path) -> str:

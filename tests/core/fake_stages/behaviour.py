@@ -62,7 +62,8 @@ def _crash(act: dict[str, Any], report: Report) -> None:
 
 
 def _die(act: dict[str, Any], report: Report) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    """As from a crash in native code, or with ``signal`` 9 as from a kill."""
+    os.kill(os.getpid(), act.get("signal", signal.SIGSEGV))
 
 
 def _hang(act: dict[str, Any], report: Report) -> None:
