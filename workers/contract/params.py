@@ -74,14 +74,20 @@ class QualityParams(Frozen):
 
 
 class InferenceParams(Frozen):
-    """05: reconstruction of a segment."""
+    """05: reconstruction of a segment.
+
+    ``match_overlap`` frames after each are matched with it, and those at doubling distances beyond. Where fewer than
+    ``clahe_below`` of the frames register, a second attempt raises local contrast first; ``clahe`` does so at once.
+    The focal length is refined from the prior: a prior off by 20 % then costs nothing.
+    """
 
     backend: Backend = Backend.COLMAP
     features: int = Field(2048, ge=256)
-    match_overlap: int = Field(10, ge=1)
+    match_overlap: int = Field(8, ge=1)
     min_component_frames: int = Field(8, ge=3)
     refine_focal: bool = True
     clahe: bool = False
+    clahe_below: float = Field(0.5, ge=0.0, le=1.0)
     threads: int = Field(2, ge=1)
     memory_mib: int = Field(6144, ge=512)
 
