@@ -14,14 +14,15 @@ side. ``camera_to_map`` are 4x4 matrices with OpenCV camera axes.
 06 ``surface.npz``: ``x0`` ``y0`` ``cell_m`` (scalars: lower left corner), ``height_m`` (rows from south to north),
 ``known`` (bool: measured there rather than filled in).
 
-06 ``cloud.npz``: ``xyz`` (M,3) map frame, ``rgb`` (M,3) uint8, ``segment`` ``vehicle`` ``component`` (M,) int indices into
-``segment_names``, ``vehicle_names`` (str arrays); component numbers are those of ``components``.
+06 ``cloud.npz``: ``xyz`` (M,3) map frame, ``rgb`` (M,3) uint8, ``segment`` ``vehicle`` ``component`` (M,) int indices
+into ``segment_names``, ``vehicle_names`` (str arrays); component numbers are those of ``components``.
 
 06 ``nav.npz``: for every vehicle with good nav ``<vehicle>/utc_s``, ``<vehicle>/xyz`` (map frame).
 
-07 ``coverage.npz``: ``x0`` ``y0`` ``cell_m``; arrays (rows from south to north): ``inside`` (bool: cell centre in the AOI),
-``footprint_views`` ``filmed_views`` ``reconstructed_views`` (uint16), ``passes`` ``passes_worst`` (bool), ``cause`` (uint8: 0 passes or
-outside, 1 not_filmed, 2 unusable, 3 not_reconstructed, 4 stitch_doubtful), ``gap`` (int32: gap id of the cell, 0 none).
+07 ``coverage.npz``: ``x0`` ``y0`` ``cell_m``; arrays (rows from south to north): ``inside`` (bool: the cell shares
+ground with the AOI), ``footprint_views`` ``filmed_views`` ``reconstructed_views`` (uint16), ``passes``
+``passes_worst`` (bool), ``cause`` (uint8: 0 passes or outside, 1 not_filmed, 2 unusable, 3 not_reconstructed,
+4 stitch_doubtful), ``gap`` (int32: gap id of the cell, 0 none).
 """
 
 from workers.contract.dive import Frozen
@@ -98,6 +99,17 @@ class Loop(Frozen):
     applied: bool
 
 
+class CameraSync(Frozen):
+    """Two cameras of one vehicle tied by their gyros: time on a = time on b + ``offset_s``, both as stated."""
+
+    a: str
+    b: str
+    offset_s: float
+    drift_ppm: float
+    peak_ratio: float
+    detail: str
+
+
 class StitchSummary(Frozen):
     """``stitch.json``. ``placed``: there is a place on the earth (UTM); False: local frame only."""
 
@@ -110,6 +122,7 @@ class StitchSummary(Frozen):
     loops: tuple[Loop, ...]
     warnings: tuple[str, ...] = ()
     nav_sigma_m: float | None = None
+    syncs: tuple[CameraSync, ...] = ()
 
 
 class GapShape(Frozen):
@@ -133,9 +146,10 @@ class GapShape(Frozen):
 
 
 class CoverageSummary(Frozen):
-    """``coverage.json``. Shares are None where there is no scale. ``filmed_area_m2``: at most so much
-    ground was filmed by usable frames, wherever it lies. ``asked_area_m2``: area of the AOI file, place or no place.
-    ``worst_holes``: holes of the smallest size that only the worst case shows.
+    """``coverage.json``; shares are None where there is no scale.
+
+    ``filmed_area_m2``: at most so much ground was filmed by usable frames, wherever it lies. ``asked_area_m2``: area of
+    the AOI file, place or no place. ``worst_holes``: holes of the smallest size that only the worst case shows.
     """
 
     aoi_source: AoiSource

@@ -21,39 +21,41 @@ from workers.contract.survey import Loop, MapFrame, StitchSummary
 from workers.contract.words import ScaleSource
 from workers.geometry.place import Place
 from workers.geometry.sim3 import Sim3
-from workers.media.nav import NavTrack, read_nav
 from workers.stages.stitch import assemble, clouds, local, outputs
 from workers.stages.stitch.chains import make_chains
 from workers.stages.stitch.guess import Survey
 from workers.stages.stitch.load import load_frames, load_pieces
-from workers.stages.stitch.navigation import Track, make_track
+from workers.stages.stitch.logs import Logs, read_logs
 from workers.stages.stitch.offsets import clock_offsets
 from workers.stages.stitch.place import Placement, place_pieces, tie_loops
 from workers.stages.stitch.seams import fit_seams
 from workers.stages.stitch.trust import PieceTrust, describe, judge_pieces, loop_doubts
+from workers.stages.stitch.turning import read_turning
 
 STEPS = 6
 
 
 def run(inputs: StitchInputs, params: StitchParams, out: Path, report: Report) -> None:
     """Stitch the mission: see :mod:`workers.contract.survey` for what is written to ``out``."""
-    logs, why_no_nav = _read_logs(inputs)
-    place, tracks = _make_tracks(logs)
+    logs = read_logs(inputs.inventory.nav)
+    tracks = logs.tracks
     frames, pieces = load_frames(inputs), load_pieces(inputs)
     report(1, of=STEPS)
     seams = fit_seams(pieces, params)
     chains = make_chains(pieces, seams)
     report(2, of=STEPS)
     recordings = {recording.id: recording for recording in inputs.inventory.recordings}
-    survey = Survey(pieces, chains, seams, recordings, tracks, inputs.inventory.rig, params)
-    laid = _lay_on_nav(survey, report) if tracks else _lay_out(survey, logs, why_no_nav)
+    vehicle_of = {entry.camera: entry.vehicle for entry in inputs.vehicles}
+    turning = read_turning(recordings, inputs.telemetry, vehicle_of, tracks)
+    survey = Survey(pieces, chains, seams, recordings, tracks, inputs.inventory.rig, params, turning)
+    laid = _lay_on_nav(survey, report) if tracks else _lay_out(survey, logs)
     report(4, of=STEPS)
     poses = assemble.empty_poses(frames)
     assemble.put_registered(poses, frames, pieces, chains, laid.to_map, laid.trust)
     assemble.predict_from_nav(poses, frames, survey, laid.placement)
     assemble.bridge(poses, frames)
     report(5, of=STEPS)
-    summary = _summary(survey, laid, place)
+    summary = _summary(survey, laid, logs.place)
     stitched = outputs.Stitched(summary, frames, poses, pieces, chains, laid.to_map, _sure(laid), tracks)
     outputs.write(out, stitched, params)
     report(STEPS, of=STEPS)
@@ -84,11 +86,11 @@ def _lay_on_nav(survey: Survey, report: Report) -> _Laid:
     return _Laid(placement, to_map, trust, tuple(fit.loop for fit in fits), _nav_scale(placement, trust))
 
 
-def _lay_out(survey: Survey, logs: Mapping[str, NavTrack], why_no_nav: str) -> _Laid:
+def _lay_out(survey: Survey, logs: Logs) -> _Laid:
     """Without nav: side by side, in metres where an altitude is known."""
-    altitude = local.find_altitude(_altimeters(logs), survey.rig, survey.params)
+    altitude = local.find_altitude(logs.altimeters, survey.rig, survey.params)
     to_map = local.lay_out(survey.pieces, survey.chains, altitude)
-    return _Laid(None, to_map, {}, (), local.scale_of(altitude, why_no_nav))
+    return _Laid(None, to_map, {}, (), local.scale_of(altitude, logs.why_no_nav))
 
 
 def _sure(laid: _Laid) -> tuple[int, ...]:
@@ -111,39 +113,8 @@ def _summary(survey: Survey, laid: _Laid, place: Place | None) -> StitchSummary:
         loops=laid.loops,
         warnings=placement.warnings if placement is not None else (),
         nav_sigma_m=placement.nav_sigma_m if placement is not None else None,
+        syncs=survey.turning.summary(),
     )
-
-
-def _read_logs(inputs: StitchInputs) -> tuple[dict[str, NavTrack], str]:
-    """Every nav log that was read, good ones only as tracks; and why there is no good one."""
-    logs, why = {}, [] if inputs.inventory.nav else ["no nav log was given"]
-    for log in inputs.inventory.nav:
-        track = read_nav(log.path, log.vehicle)
-        if log.refused is not None:
-            why.append(f"the nav log of {log.vehicle} was refused: {log.refused.rstrip('.')}")
-            track_name = f"!{log.vehicle}"
-        else:
-            track_name = log.vehicle
-        logs[track_name] = track
-    return logs, "; ".join(why) or "no camera's vehicle has a nav log that fits its track"
-
-
-def _make_tracks(logs: Mapping[str, NavTrack]) -> tuple[Place | None, dict[str, Track]]:
-    """Tracks in the map frame. Logs with lon/lat make the place; logs in local metres only without those."""
-    good = {name: log for name, log in logs.items() if not name.startswith("!") and log.has_position}
-    earth = {name: log for name, log in good.items() if log.lon_deg is not None}
-    if earth:
-        place = _place_of(next(iter(earth.values())))
-        return place, {name: make_track(name, log, place) for name, log in earth.items()}
-    return None, {name: make_track(name, log, None) for name, log in good.items()}
-
-
-def _place_of(log: NavTrack) -> Place:
-    """The place of a log: of one of its fixes, as the mean of fixes either side of 180 degrees is far away."""
-    assert log.lon_deg is not None
-    assert log.lat_deg is not None
-    middle = int(np.argsort(log.lat_deg)[len(log.lat_deg) // 2])
-    return Place.at(float(log.lon_deg[middle]), float(log.lat_deg[middle]))
 
 
 def _close_loops(survey: Survey, placement: Placement) -> tuple[Placement, tuple[clouds.LoopFit, ...]]:
@@ -161,23 +132,6 @@ def _placed_clouds(survey: Survey, placement: Placement) -> list[clouds.PlacedCl
         moved = placement.sim3(index).apply(piece.cloud_xyz)
         placed.append(clouds.PlacedCloud(node, piece.cloud_xyz, moved, piece.cloud_rgb, piece.recording))
     return placed
-
-
-def _altimeters(logs: Mapping[str, NavTrack]) -> list[tuple[str, float, float]]:
-    found = []
-    for name, log in logs.items():
-        if log.altitude_m is not None:
-            good = log.altitude_m[np.isfinite(log.altitude_m) & (log.altitude_m > 0.0)]
-            if len(good) >= 3:
-                median = float(np.median(good))
-                found.append(
-                    (
-                        name.removeprefix("!"),
-                        median,
-                        float(np.median(np.abs(good - median)) * 1.4826 / median),
-                    )
-                )
-    return found
 
 
 def _nav_scale(placement: Placement | None, trust: Mapping[int, PieceTrust]) -> Scale:

@@ -13,7 +13,8 @@ from workers.geometry import F64, AnyArray, Bools, Ints
 from workers.geometry.attitude import NADIR, exp_so3, mean_rotation
 from workers.geometry.sim3 import Sim3
 from workers.stages.stitch.chains import Chain
-from workers.stages.stitch.guess import Survey, base_time
+from workers.stages.stitch.clock import base_time
+from workers.stages.stitch.guess import Survey
 from workers.stages.stitch.load import Frames, Piece
 from workers.stages.stitch.place import Placement
 from workers.stages.stitch.trust import PieceTrust
@@ -167,6 +168,9 @@ def _clock_of(
         fit = placement.clocks[recording]
         sigma = fit.sigma_s if fit.ambiguous else 0.05
         return float(placement.state.offset_s[r]), float(placement.state.drift[r]), sigma
+    by_gyro = survey.turning.nav.get(recording)
+    if by_gyro is not None:
+        return by_gyro.offset_s, 0.0, by_gyro.sigma_s
     others = (
         []
         if placement is None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workers.contract.dive import Recording
 from workers.geometry import F64, Ints
 from workers.geometry.attitude import turn_to_down
 from workers.stages.stitch.chains import ChainTrack
@@ -44,6 +45,11 @@ class ClockFit:
     peak_ratio: float
     ambiguous: bool
     detail: str
+
+
+def base_time(recording: Recording, nav: Track) -> float:
+    """POSIX time that stands for recording time 0 before any offset: the camera's clock, else nav's start."""
+    return float(nav.time_s[0]) if recording.start_utc_s is None else recording.start_utc_s
 
 
 def search_clock(

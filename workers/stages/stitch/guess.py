@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,10 +15,11 @@ from workers.geometry.attitude import NADIR, log_so3, mean_rotation
 from workers.geometry.sim3 import Sim3, umeyama
 from workers.stages.stitch import graph as gn
 from workers.stages.stitch.chains import Chain, ChainTrack
-from workers.stages.stitch.clock import ClockFit
+from workers.stages.stitch.clock import ClockFit, base_time
 from workers.stages.stitch.load import Piece
 from workers.stages.stitch.navigation import Track
 from workers.stages.stitch.seams import SeamFit
+from workers.stages.stitch.turning import Turning
 
 FLAT_TRACK = 0.12
 """Second over first singular value of the camera centres below which a track counts as one straight line."""
@@ -36,6 +37,7 @@ class Survey:
     tracks: Mapping[str, Track]
     rig: Rig | None
     params: StitchParams
+    turning: Turning = field(default_factory=Turning)
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,6 @@ class Guess:
     mount_rad: F64
     tracks: Mapping[str, Track]
     warnings: tuple[str, ...]
-
-
-def base_time(recording: Recording, nav: Track) -> float:
-    """POSIX time that stands for recording time 0 before any offset: the camera's clock, else nav's start."""
-    return float(nav.time_s[0]) if recording.start_utc_s is None else recording.start_utc_s
 
 
 def first_guess(

@@ -15,6 +15,7 @@ from workers.geometry.attitude import turn_to_down
 from workers.geometry.sim3 import Sim3
 from workers.stages.stitch.chains import Chain, track_of
 from workers.stages.stitch.load import Piece
+from workers.stages.stitch.logs import Altimeter
 
 SPACING = 3.0
 """Gap between chains laid side by side, in heights above the ground."""
@@ -30,20 +31,20 @@ class Altitude:
     detail: str
 
 
-def find_altitude(
-    altimeter: Sequence[tuple[str, float, float]], rig: Rig | None, params: StitchParams
-) -> Altitude | None:
-    """The best altitude there is: an altimeter's log, else a typed-in one, else None.
+def find_altitude(altimeters: Sequence[Altimeter], rig: Rig | None, params: StitchParams) -> Altitude | None:
+    """The best altitude there is: an altimeter's, else a typed-in one, else None.
 
     Args:
-        altimeter: (vehicle, median altitude m, relative spread) of logs that have one.
+        altimeters: of logs that have heights.
         rig: may hold a typed-in altitude.
         params: may hold a typed-in altitude, which goes before the rig's.
     """
-    if altimeter:
-        vehicle, metres, spread = altimeter[0]
-        detail = f"median altitude {metres:.2f} m of {vehicle}'s altimeter; times could not be matched"
-        return Altitude(metres, max(0.1, spread), ScaleSource.ALTITUDE, detail)
+    if altimeters:
+        best = altimeters[0]
+        detail = (
+            f"median altitude {best.median_m:.2f} m of {best.vehicle}'s altimeter; times could not be matched"
+        )
+        return Altitude(best.median_m, max(0.1, best.spread), ScaleSource.ALTITUDE, detail)
     typed = (
         params.typed_altitude_m
         if params.typed_altitude_m is not None

@@ -11,11 +11,12 @@ from scipy.sparse.linalg import SuperLU
 from workers.geometry.sim3 import Sim3
 from workers.stages.stitch import graph as gn
 from workers.stages.stitch.chains import ChainTrack, track_of
-from workers.stages.stitch.clock import SIBLING_S, ClockFit, search_clock
-from workers.stages.stitch.guess import Guess, Survey, base_time, first_guess, priors_of
+from workers.stages.stitch.clock import SIBLING_S, ClockFit, base_time, search_clock
+from workers.stages.stitch.guess import Guess, Survey, first_guess, priors_of
 from workers.stages.stitch.navigation import Track
 from workers.stages.stitch.noise import choose_signs, noise_of
 from workers.stages.stitch.solve import solve
+from workers.stages.stitch.turning import settle_clocks
 
 SEAM_SIGMA = 0.004
 """Spread of a seam's correspondences, as a share of the depth."""
@@ -83,7 +84,7 @@ def _search_clocks(survey: Survey, chain_tracks: Sequence[ChainTrack]) -> dict[s
         fit = search_clock(tracks, stated, nav, survey.params.clock_search_s, near)
         if fit is not None and not fit.ambiguous:
             clocks[name] = replace(fit, detail=f"{fit.detail}; near that of the camera's other recordings")
-    return clocks
+    return settle_clocks(clocks, survey.turning)
 
 
 def _sibling_offset(survey: Survey, name: str, clocks: Mapping[str, ClockFit]) -> float | None:
