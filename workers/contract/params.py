@@ -67,8 +67,8 @@ class QualityParams(Frozen):
     reference_quantile: float = Field(0.8, gt=0.0, lt=1.0)
     brightness_fraction: float = Field(0.15, ge=0.0, le=1.0)
     contrast_fraction: float = Field(0.2, ge=0.0, le=1.0)
-    sharpness_fraction: float = Field(0.35, ge=0.0, le=1.0)
-    detail_fraction: float = Field(0.4, ge=0.0, le=1.0)
+    sharpness_fraction: float = Field(0.4, ge=0.0, le=1.0)
+    detail_fraction: float = Field(0.5, ge=0.0, le=1.0)
     degraded_below: float = Field(0.9, ge=0.0, le=1.0)
     fail_below_frames: int = Field(8, ge=2)
 
