@@ -248,10 +248,12 @@ def _flight(mission: Mission, number: int, random: np.random.Generator) -> Fligh
         return _slow_noise(random, n, sigma, seconds)
 
     xy = flat + mission.origin + np.column_stack([slow(0.03, 4.0), slow(0.03, 4.0)])
-    z = np.asarray(gaussian_filter1d(mission.height_m(xy), 2.0 / STEP_S)) + plan.altitude_m + slow(0.03, 3.0)
+    z: F64 = np.asarray(gaussian_filter1d(mission.height_m(xy), 2.0 / STEP_S), float)
+    z = z + plan.altitude_m + slow(0.03, 3.0)
     wobble = math.radians(plan.wobble_deg)
     angles = np.column_stack([yaw + slow(wobble, 3.0), slow(wobble, 3.0), slow(wobble, 3.0)])
-    return Flight(f"AUV{number + 1:02d}", np.arange(n) * STEP_S, np.column_stack([xy, z]), angles)
+    time_s: F64 = np.arange(n) * STEP_S
+    return Flight(f"AUV{number + 1:02d}", time_s, np.column_stack([xy, z]), angles)
 
 
 def _slow_noise(
@@ -676,3 +678,60 @@ def _sightings(
         xyz.append(own[inside] if not broken else own[random.permutation(len(own))[: len(inside)]])
     count = sum(len(one) for one in shots)
     return Sightings(np.concatenate(shots), np.concatenate(pixels), np.concatenate(xyz), np.ones(count))
+
+
+def random_plan(seed: int) -> Plan:
+    """A survey with lanes left out here and there, nav from very good to poor, and up to three faults."""
+    random = np.random.default_rng(seed)
+    spacing = float(random.uniform(1.4, 2.0))
+    count = int(random.integers(4, 6))
+    flown = [k for k in range(count) if k in (0, count - 1) or random.random() > 0.35]
+    legs = tuple(0.6 + spacing * k for k in flown)
+    length = 25.0 * len(flown)
+    faults = []
+    for _ in range(int(random.integers(0, 4))):
+        start = float(random.uniform(0.0, length - 15.0))
+        kind = str(
+            random.choice(
+                ["unusable", "unregistered", "spurious", "outliers", "jump", "bow", "broken_seam", "tilted"]
+            )
+        )
+        camera = str(random.choice(["*", "AUV01-PORT", "AUV01-STBD"]))
+        low, high = _SIZES.get(kind, (1.0, 1.0))
+        lasts = 4.1 if kind == "spurious" else float(random.uniform(5.0, 15.0))
+        faults.append(Fault(kind, start, start + lasts, float(random.uniform(low, high)), camera))
+    nav = NavPlan(
+        noise_m=float(10 ** random.uniform(-2.0, -0.8)),
+        walk_m=float(random.choice([0.0, 0.0, 0.03, 0.1, 0.25])),
+        walk_s=float(random.choice([2.0, 5.0, 12.0])),
+        interval_s=float(random.choice([0.25, 1.0])),
+        attitude=bool(random.random() > 0.2),
+        depth=bool(random.random() > 0.2),
+        altitude=bool(random.random() > 0.2),
+        nose_down_positive=bool(random.random() > 0.7),
+        jump_at_s=length / 2.0 if random.random() < 0.1 else None,
+        jump_m=(0.0, 0.8),
+    )
+    cameras = tuple(
+        CameraPlan(one.name, one.lever_m, clock_error_s=float(random.choice([0.0, 2.0, 40.0, -3600.0])))
+        for one in (PORT, STBD)
+    )
+    return Plan(
+        seed=seed,
+        area_m=(7.0, 0.6 * 2 + spacing * (count - 1)),
+        legs_y_m=legs,
+        cameras=cameras,
+        nav=nav,
+        segment_s=40.0,
+        faults=tuple(faults),
+        drift_m=float(random.uniform(0.0, 0.03)),
+    )
+
+
+_SIZES = {
+    "spurious": (1.2, 3.0),
+    "outliers": (0.5, 3.0),
+    "jump": (0.3, 3.0),
+    "bow": (0.1, 1.0),
+    "tilted": (5.0, 40.0),
+}

@@ -6,6 +6,7 @@ positive nose down and ``roll`` positive starboard down, both right-handed about
 """
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from workers.geometry import F64
 
@@ -43,20 +44,13 @@ def exp_so3(vector: F64) -> F64:
 
 
 def log_so3(rotation: F64) -> F64:
-    """Rotation vectors (N,3) of rotation matrices (N,3,3); angles up to pi."""
-    trace = np.clip((np.trace(rotation, axis1=1, axis2=2) - 1.0) / 2.0, -1.0, 1.0)
-    angle = np.arccos(trace)
-    axis = np.stack(
-        [
-            rotation[:, 2, 1] - rotation[:, 1, 2],
-            rotation[:, 0, 2] - rotation[:, 2, 0],
-            rotation[:, 1, 0] - rotation[:, 0, 1],
-        ],
-        axis=1,
-    )
-    size = np.linalg.norm(axis, axis=1)
-    factor = np.where(size > 1e-9, angle / np.maximum(size, 1e-12), 0.5)
-    vector: F64 = axis * factor[:, None]
+    """Rotation vectors (N,3) of rotation matrices (N,3,3); angles up to pi, half a turn included.
+
+    By quaternions: the antisymmetric part of a matrix says nothing of half a turn.
+    """
+    if len(rotation) == 0:
+        return np.zeros((0, 3))
+    vector: F64 = Rotation.from_matrix(rotation).as_rotvec()
     return vector
 
 

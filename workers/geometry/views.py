@@ -49,7 +49,9 @@ def sees(cameras: Cameras, n: int, points: F64, margin_m: float) -> Bools:
     fx, fy, cx, cy = cameras.pinhole[n]
     width, height = cameras.size[n]
     u, v = fx * local[:, 0] / safe + cx, fy * local[:, 1] / safe + cy
-    steep = (pose[2, 3] - points[:, 2]) >= GRAZING_SINE * np.linalg.norm(points - pose[:3, 3], axis=1)
+    above = pose[2, 3] - points[:, 2]
+    aside = np.maximum(np.linalg.norm(points[:, :2] - pose[:2, 3], axis=1) + margin_m, 0.0)
+    steep = above >= GRAZING_SINE * np.hypot(above, aside)
     mu, mv = fx * margin_m / safe, fy * margin_m / safe
     found: Bools = ahead & steep & (u >= mu) & (u <= width - mu) & (v >= mv) & (v <= height - mv)
     return found

@@ -27,8 +27,8 @@ LOOPS_A_PIECE = 6
 LOOP_SIGMA_M = 0.03
 """Sparse points of two reconstructions on rough ground lie about this far from each other's planes."""
 WORST_SHIFT_M = 0.3
-CLEARLY_BETTER = 0.6
-"""RMS distance after over that before, below which a large shift is believed."""
+CLEARLY_BETTER, MOST_KEPT = 0.6, 0.9
+"""A large shift is believed when the RMS distance falls below this share, and so many points are still near."""
 CELL_M = 0.25
 SMALLEST_OVERLAP_M2 = 0.5
 
@@ -120,7 +120,7 @@ def fit_loop(a: PlacedCloud, target: _Target, b: PlacedCloud) -> LoopFit | None:
     match = nearest[near]
     normal = target.normals[match]
     before = float(np.sqrt((distance[near] ** 2).mean()))
-    after, shift = _refined(target.cloud, b.map[near])
+    after, kept, shift = _refined(target.cloud, b.map[near])
     off = np.einsum("ni,ni->n", normal, b.map[near] - a.map[match])
     spread = 1.4826 * float(np.median(np.abs(off - np.median(off))))
     loop = Loop(
@@ -133,13 +133,13 @@ def fit_loop(a: PlacedCloud, target: _Target, b: PlacedCloud) -> LoopFit | None:
         applied=shift < WORST_SHIFT_M,
     )
     if not loop.applied:
-        return LoopFit(loop, None, displaced=after < CLEARLY_BETTER * before)
+        return LoopFit(loop, None, displaced=kept > MOST_KEPT and after < CLEARLY_BETTER * before)
     tie = PointTie(a.node, b.node, a.own[match], b.own[near], max(LOOP_SIGMA_M, spread), normal)
     return LoopFit(loop, tie, displaced=False)
 
 
-def _refined(target: o3d.geometry.PointCloud, points: F64) -> tuple[float, float]:
-    """RMS distance after a rigid point-to-plane ICP, and how far it moved the points' middle, metres."""
+def _refined(target: o3d.geometry.PointCloud, points: F64) -> tuple[float, float, float]:
+    """A rigid point-to-plane ICP: RMS distance after it (m), share of points still near, shift of their middle (m)."""
     registration = o3d.pipelines.registration
     result = registration.registration_icp(
         _cloud(points),
@@ -152,7 +152,7 @@ def _refined(target: o3d.geometry.PointCloud, points: F64) -> tuple[float, float
     moved = np.asarray(result.transformation)
     middle = points.mean(0)
     shift = float(np.linalg.norm(moved[:3, :3] @ middle + moved[:3, 3] - middle))
-    return float(result.inlier_rmse), shift
+    return float(result.inlier_rmse), float(result.fitness), shift
 
 
 def weak_direction(normals: F64, sigma_m: float) -> tuple[F64, float]:

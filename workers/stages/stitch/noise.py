@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,9 +19,10 @@ WANDER_S = 10.0
 """Window of the running median: faster disagreement is noise; slower is wander of nav, or drift of a reconstruction."""
 MEDIAN_LOSS = 1.57
 """Variance of a median of n normal values, times n."""
-UNSEEN_WANDER = 2.0
-"""Wander's variance over what the residuals show of it: the fit has taken up the slowest part. Measured on made
-missions with nav wander of 10 to 60 s (tests/stages/test_trust.py)."""
+UNLOGGED_TILT_RAD = math.radians(10.0)
+"""Pitch and roll that a vehicle may have without saying so."""
+UNCHECKED_TILT_RAD = math.radians(2.0)
+"""A reconstruction bows: so far may its pictures be turned where no attitude is logged to see it by."""
 DRIFT_SHARE = 0.03
 """Drift of a reconstruction away from the last frame that nav covers, as a share of the distance."""
 
@@ -76,14 +78,15 @@ def correlation_length(values: F64) -> float:
 
 @dataclass(frozen=True)
 class Misfit:
-    """How one tie's frames (N,) lie against nav: at the camera and on the ground its axis meets, metres.
+    """How one tie's frames (N,) lie against nav: at the camera and on the ground it shows, metres.
 
-    ``wander_m``: sigma of slow disagreement, beyond what white noise explains. ``ground_m`` equals ``distance_m``
-    where no attitude was logged.
+    ``wander_m``: sigma of slow disagreement, beyond what white noise explains. Its size in the plane stands for the
+    sigma of an axis, as the fit has taken up part of it. ``tilt_m``: how far the ground is moved by the attitude's
+    misfit, beyond what a vehicle may pitch and roll without logging it.
     """
 
     distance_m: F64
-    ground_m: F64
+    tilt_m: F64
     covered: Bools
     wander_m: F64
 
@@ -103,7 +106,7 @@ def misfits(graph: gn.Graph, state: gn.State, depths_m: Sequence[float]) -> list
         # A short piece takes up all of nav's wander; the log's other pieces tell how much there is.
         usual = float(np.median([level for _, level in members]))
         for n, level in members:
-            least = np.sqrt(UNSEEN_WANDER * max(level, usual))
+            least = np.sqrt(max(level, usual))
             found[n] = replace(found[n], wander_m=np.maximum(found[n].wander_m, least))
     return [found[n] for n in range(len(graph.nav))]
 
@@ -111,7 +114,7 @@ def misfits(graph: gn.Graph, state: gn.State, depths_m: Sequence[float]) -> list
 def _of_recording(
     graph: gn.Graph, state: gn.State, ties: Sequence[int], depths_m: Sequence[float]
 ) -> list[tuple[int, Misfit, float]]:
-    """Number, misfit and mean square wander (per axis) of the ties of one recording."""
+    """Number, misfit and mean squared wander of the ties of one recording."""
     parts = [_residuals(graph, graph.nav[n], state, depths_m[n]) for n in ties]
     time_s = np.concatenate([graph.nav[n].base_s for n in ties])
     centre, ground = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
@@ -119,9 +122,10 @@ def _of_recording(
     order = np.argsort(time_s, kind="stable")
     order = order[covered[order]]
     squared, expected = np.zeros(len(time_s)), 0.0
+    logged = graph.nav[ties[0]].track.has_attitude
     if len(order) >= 8:
         interval = float(np.median(np.diff(graph.nav[ties[0]].track.time_s)))
-        for off in (centre, ground):
+        for off in (centre, ground) if logged else (centre,):
             slow, noise = _slow_part(time_s[order], off[order], interval)
             expected = max(expected, noise)
             squared[order] = np.maximum(squared[order], slow)
@@ -132,8 +136,12 @@ def _of_recording(
         inside = covered[own]
         level = max(float(squared[own][inside].mean()) - expected, 0.0) if inside.any() else 0.0
         wander = np.sqrt(np.maximum(squared[own] - 2.0 * expected, 0.0))
-        distance, below = (np.linalg.norm(part[k], axis=1) for k in (0, 1))
-        misfit = Misfit(distance, below, inside, _carried(wander, inside, graph.nav[n], state))
+        wander = _carried(wander, inside, graph.nav[n], state)
+        tilt = np.linalg.norm(part[1] - part[0], axis=1)
+        if not logged and np.isfinite(depths_m[n]):
+            tilt = tilt - math.tan(UNLOGGED_TILT_RAD) * depths_m[n]
+            wander = np.hypot(wander, UNCHECKED_TILT_RAD * depths_m[n])
+        misfit = Misfit(np.linalg.norm(part[0], axis=1), tilt, inside, wander)
         result.append((n, misfit, level))
     return result
 
@@ -142,7 +150,7 @@ def _residuals(graph: gn.Graph, tie: gn.NavTie, state: gn.State, depth_m: float)
     """Horizontal residuals (N,2) of the cameras and of the ground before them; which frames nav covers."""
     place, turn, covered = gn.nav_residuals(graph, tie, state)
     flat = place[:, :2]
-    if not tie.track.has_attitude or not np.isfinite(depth_m):
+    if not np.isfinite(depth_m):
         return flat, flat, covered
     body = tie.track.attitude(gn.times_of(tie, state, graph.middle_s))
     axis = (state.nodes[tie.node].rotation @ tie.poses[:, :3, :3])[:, :, 2]
@@ -151,14 +159,14 @@ def _residuals(graph: gn.Graph, tie: gn.NavTie, state: gn.State, depth_m: float)
 
 
 def _slow_part(time_s: F64, off: F64, interval_s: float) -> tuple[F64, float]:
-    """Mean square (N,) per axis of the running median of residuals (N,2), and what white noise makes of it."""
+    """Squared size (N,) of the running median of residuals (N,2), and what white noise alone makes of it."""
     step = max(float(np.median(np.diff(time_s))), 1e-3)
     width = max(5, 2 * round(WANDER_S / step / 2) + 1)
     slow = np.column_stack([median_filter(off[:, k], width, mode="nearest") for k in (0, 1)])
     white = 1.4826 * float(np.median(np.abs(off - slow)))
     independent = max(2.0, min(width, len(off)) * min(1.0, step / max(interval_s, 1e-3)))
-    squared: F64 = (slow**2).mean(1)
-    return squared, MEDIAN_LOSS * white**2 / independent
+    squared: F64 = (slow**2).sum(1)
+    return squared, 2.0 * MEDIAN_LOSS * white**2 / independent
 
 
 def _carried(wander: F64, covered: AnyArray, tie: gn.NavTie, state: gn.State) -> F64:

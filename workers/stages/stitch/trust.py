@@ -71,16 +71,20 @@ def _judge(
         moved = tie.track.velocity(gn.times_of(tie, placement.state, placement.graph.middle_s))
         sigma = np.hypot(sigma, np.linalg.norm(moved[:, :2], axis=1) * clock.sigma_s)
     limit = max(FRAME_OFF_SIGMAS * placement.nav_sigma_m, FRAME_OFF_M)
-    off = np.maximum(misfit.distance_m, misfit.ground_m)
-    doubtful = (covered & (off > limit)) | (sigma > params.max_place_sigma_m)
+    off = covered & ((misfit.distance_m > limit) | (misfit.tilt_m > FRAME_OFF_M))
+    doubtful = off | (sigma > params.max_place_sigma_m)
     distance = misfit.distance_m[covered]
+    reasons = _reasons(piece, placement, index, misfit, sigma, params)
+    # What is in doubt may lie anywhere between where it is put and where nav has it.
+    wide = np.hypot(sigma, np.where(covered, np.maximum(misfit.distance_m, misfit.tilt_m), 0.0))
+    sigma = np.where(doubtful | bool(reasons), wide, sigma)
     return PieceTrust(
         covariance=place,
         sigma_m=sigma,
         residual_m=float(np.sqrt((distance**2).mean())) if covered.any() else math.nan,
         scale_sigma=math.sqrt(max(float(joint[6, 6]), 0.0)),
         doubtful_frames=doubtful,
-        reasons=_reasons(piece, placement, index, misfit, sigma, params),
+        reasons=reasons,
     )
 
 
