@@ -107,6 +107,12 @@ def _run(options: argparse.Namespace) -> int:
 def _existing(path: Path) -> Path:
     if not path.exists():
         raise UsageError(f"{path} does not exist.", "Check the path; quote it when it holds spaces.")
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"The name of {path!r} is not UTF-8.", "Rename it, or give a folder above it."
+        ) from error
     return path.absolute()
 
 

@@ -221,7 +221,9 @@ def _stopping(engine: Engine) -> Iterator[None]:
         asked = True
         engine.stop()
 
-    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)  # the terminal was closed; under nohup that is meant to be survived
     before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield

@@ -35,6 +35,8 @@ from workers.contract.words import Stage
 log = logging.getLogger(__name__)
 
 TELL_EVERY_S = 0.5
+PLAN_SHARE = 20.0
+"""Of a busy engine's time, planning takes one part in so many."""
 NO_ROOM_PAUSE_S = 5.0
 
 
@@ -188,6 +190,7 @@ class _Work:
         self.stopped = False
         self.not_ingested: Ended | None = None
         self._planned_after = -1
+        self._planned_s = self._plan_took_s = 0.0
         self._told_s = float("-inf")
 
     def step(self) -> bool:
@@ -200,20 +203,34 @@ class _Work:
             self.stopped = self.stopped or not self.scheduler.running
         if self.stopped:
             return True
-        if self._planned_after != self.scheduler.settled:
-            planned_after = self.scheduler.settled
-            self.line.replan()
-            self._planned_after = planned_after  # only now: a full disk in between has to repeat it
-            self._drop_superseded()
-            self.not_ingested = self._failed_ingest()
+        if self._plan_is_due():
+            self._plan()
         self._tell()
         if self.not_ingested is not None:
             return True
         return self.line.plan.at_rest and not self.scheduler.running and not self.line.ingesting
 
-    def _drop_superseded(self) -> None:
+    def _plan_is_due(self) -> bool:
+        """Whether something changed, and it is worth planning for it now.
+
+        A plan of 1,000 segments takes half a second. While all lanes are busy it can wait, so that planning takes a
+        small share of the time; a lane that would stand idle gets its plan at once.
+        """
+        if self._planned_after == self.scheduler.settled:
+            return False
+        idle = len(self.scheduler.running) < self.scheduler.settings.lane_count
+        return idle or time.monotonic() - self._planned_s >= PLAN_SHARE * self._plan_took_s
+
+    def _plan(self) -> None:
+        started = time.monotonic()
+        planned_after = self.scheduler.settled
+        self.line.replan()
         for job_id in self.line.superseded(list(self.scheduler.running)):
             self.scheduler.cancel(job_id, "engine")
+        self.not_ingested = self._failed_ingest()
+        self._planned_after = planned_after  # only now: a full disk in between has to repeat it
+        self._planned_s = time.monotonic()
+        self._plan_took_s = self._planned_s - started
 
     def _failed_ingest(self) -> Ended | None:
         failed = [e for i, e in self.line.jobs.ended().items() if unit_of(i)[0] is Stage.INGEST]

@@ -96,6 +96,13 @@ class Jobs:
         rows = self.store.connection.execute("SELECT id, state, hold FROM job")
         return {r["id"]: (JobState(r["state"]), Hold(r["hold"]) if r["hold"] else None) for r in rows}
 
+    def any_of(self, stage: Stage) -> bool:
+        """Whether a job of that stage is queued or running."""
+        row = self.store.connection.execute(
+            "SELECT 1 FROM job WHERE stage = ? AND state IN ('queued', 'running') LIMIT 1", (stage.value,)
+        ).fetchone()
+        return row is not None
+
     def held(self, hold: Hold) -> list[Job]:
         """Queued jobs with that hold."""
         rows = self.store.connection.execute(

@@ -131,10 +131,8 @@ class Line:
     @property
     def ingesting(self) -> bool:
         """Whether footage is still to be ingested."""
-        waiting = any(c.verb == "add_footage" for c in self.store.open_controls())
-        return waiting or any(
-            unit_of(job_id)[0] is Stage.INGEST and state in {JobState.QUEUED, JobState.RUNNING}
-            for job_id, (state, _) in self.jobs.states().items()
+        return self.jobs.any_of(Stage.INGEST) or any(
+            c.verb == "add_footage" for c in self.store.open_controls()
         )
 
     def replan(self) -> Plan:

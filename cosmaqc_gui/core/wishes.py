@@ -110,9 +110,7 @@ class Wishes:
 
     def _ingest(self, wish: Control) -> bool:
         """Queue the ingest, with what is known by then. Its key is a nonce: 01 looks at the world each time."""
-        states = self.line.jobs.states()
-        active = {JobState.QUEUED, JobState.RUNNING}
-        if any(i.startswith(f"{Stage.INGEST}/") and state in active for i, (state, _) in states.items()):
+        if self.line.jobs.any_of(Stage.INGEST):
             return False
         self.line.refresh()
         request = IngestRequest.model_validate(wish.body)
