@@ -28,6 +28,8 @@ CLEAR_RATIO = 3.0
 WIDEST_BASIN_S = 2.5
 SIBLING_S = 5.0
 """A camera's recordings of one mission share its clock, but for drift and whole seconds in file headers."""
+FLAT_TRACK = 0.12
+"""Second over first singular value of the camera centres below which a track counts as one straight line."""
 SMALLEST_COVER = 0.6
 HEIGHT_TOLERANCE = 1.5
 
@@ -145,7 +147,8 @@ def _chain_cost(track: ChainTrack, pick: Ints, base: float, nav: Track, offsets:
     spread_ours = np.einsum("gn,gni->g", w, ours**2)
     spread_nav = np.einsum("gn,gni->g", w, theirs**2)
     u, d, vt = np.linalg.svd(np.einsum("gn,gni,gnj->gij", w, theirs, ours))
-    d[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))
+    flip = np.sign(np.linalg.det(u) * np.linalg.det(vt))
+    d[:, 2] *= flip
     agree = np.maximum(d.sum(1), 0.0)
     explained = agree**2 / np.maximum(spread_ours * spread_nav, 1e-12)
     cost = spread_ours * (1.0 - explained)
@@ -155,8 +158,27 @@ def _chain_cost(track: ChainTrack, pick: Ints, base: float, nav: Track, offsets:
         # Depth is one unit here, so the fitted scale is the height above the ground.
         off = np.abs(np.log(np.maximum(scale, 1e-6) / altitude)) > math.log(HEIGHT_TOLERANCE)
         cost = cost + np.where(off, np.minimum(spread_ours, 1.0), 0.0)
-    cost = cost + _heading_cost(track, index, nav, times, w)
+    u[:, :, 2] *= flip[:, None]
+    cost = (
+        cost
+        + _upside_down_cost(track, index, u @ vt, spread_ours)
+        + _heading_cost(track, index, nav, times, w)
+    )
     return np.where(share >= SMALLEST_COVER, cost, np.inf)
+
+
+def _upside_down_cost(track: ChainTrack, index: Ints, rotation: F64, spread: F64) -> F64:
+    """The whole spread (G,) where a fit's rotation (G,3,3) makes the cameras look up.
+
+    A flat track fits its own mirror image by turning over, and a lawn-mower's mirror image is the lawn-mower one leg
+    later. A straight track says nothing: its turn about itself is arbitrary.
+    """
+    centres = track.centres[index]
+    size = np.linalg.svd(centres - centres.mean(0), compute_uv=False)
+    if size[1] < FLAT_TRACK * size[0]:
+        return np.zeros(len(rotation))
+    axis = track.poses[index, :3, 2].mean(0)
+    return np.where((rotation @ axis)[:, 2] > 0.0, spread, 0.0)
 
 
 def _heading_cost(track: ChainTrack, index: Ints, nav: Track, times: F64, w: F64) -> F64:

@@ -15,14 +15,12 @@ from workers.geometry.attitude import NADIR, log_so3, mean_rotation
 from workers.geometry.sim3 import Sim3, umeyama
 from workers.stages.stitch import graph as gn
 from workers.stages.stitch.chains import Chain, ChainTrack
-from workers.stages.stitch.clock import ClockFit, base_time
+from workers.stages.stitch.clock import FLAT_TRACK, ClockFit, base_time
 from workers.stages.stitch.load import Piece
 from workers.stages.stitch.navigation import Track
 from workers.stages.stitch.seams import SeamFit
 from workers.stages.stitch.turning import Turning
 
-FLAT_TRACK = 0.12
-"""Second over first singular value of the camera centres below which a track counts as one straight line."""
 ROTATED_RAD = math.radians(25.0)
 
 
