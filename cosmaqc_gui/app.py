@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -27,7 +28,14 @@ from cosmaqc_gui.core.status import Status
 from cosmaqc_gui.core.store import Store
 from cosmaqc_gui.core.wishes import IngestRequest
 from workers.contract import layout
-from workers.contract.errors import BadInput, CosmaError, ErrorCode, MissionLocked, UsageError
+from workers.contract.errors import (
+    BadInput,
+    CosmaError,
+    ErrorCode,
+    MissionLocked,
+    MissionUnreadable,
+    UsageError,
+)
 from workers.contract.words import VerdictWord
 
 log = logging.getLogger(__name__)
@@ -111,6 +119,9 @@ def run_line(mission: Path, request: IngestRequest, changes: Overrides, settings
             outcome = _run_engine(mission, request, changes, settings)
     except CosmaError as error:
         return _refuse(error)
+    except (OSError, sqlite3.Error) as error:
+        hint = "See that its drive is there and may be written to; then run the same command again."
+        return _refuse(MissionUnreadable(f"The mission {mission} cannot be worked on: {error}.", hint))
     return _tell(outcome, mission)
 
 

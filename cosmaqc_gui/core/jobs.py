@@ -12,6 +12,10 @@ from cosmaqc_gui.core.store import Body, Store
 from workers.contract.job import Job
 from workers.contract.words import Hold, JobState, Stage
 
+LONGEST_WAIT_S = 3600.0
+"""No job is made to wait longer than this: one that seems to has seen the computer's clock being set back."""
+
+_CLAIMABLE = "state = 'queued' AND (hold IS NULL OR hold = 'waiting_until') AND (not_before_s <= ? OR not_before_s > ?)"
 _COLUMNS = "id, stage, unit, key, state, hold, not_before_s, attempt, priority, body"
 
 
@@ -145,16 +149,25 @@ class Jobs:
                 f"""
                 UPDATE job SET state = 'running', hold = NULL, lease_owner = ?, lease_until_s = ? WHERE id = (
                     SELECT id FROM job
-                    WHERE state = 'queued' AND (hold IS NULL OR hold = 'waiting_until') AND not_before_s <= ?
+                    WHERE {_CLAIMABLE}
                     ORDER BY priority, rowid LIMIT 1
-                ) RETURNING {_COLUMNS}""",  # noqa: S608 - column names only
-                (self.owner, now + lease_s, now),
+                ) RETURNING {_COLUMNS}""",  # noqa: S608 - nothing from outside
+                (self.owner, now + lease_s, now, now + LONGEST_WAIT_S),
             ).fetchone()
             if row is None:
                 return None
             claimed = _row(row)
             self.store.append("job_started", claimed.job.id, {"attempt": claimed.attempt})
             return claimed
+
+    def claimable(self) -> int:
+        """How many jobs could be claimed now."""
+        now = self.store.now()
+        row = self.store.connection.execute(
+            f"SELECT COUNT(*) FROM job WHERE {_CLAIMABLE}",  # noqa: S608 - nothing from outside
+            (now, now + LONGEST_WAIT_S),
+        ).fetchone()
+        return int(row[0])
 
     def renew(self, lease_s: float) -> None:
         """Keep the leases of this engine's running jobs."""

@@ -10,6 +10,9 @@ from workers.contract.job import KEY_DIGITS
 from workers.contract.words import Stage
 
 MISSION_STAGES = (Stage.STITCH, Stage.COVERAGE, Stage.VERDICT)
+COPYING = ".partial"
+"""What 01 puts behind the name of a file while it copies it."""
+
 _OF_A_KEY = re.compile(rf"([0-9a-f]{{{KEY_DIGITS}}})(\..+)?")
 
 
@@ -51,13 +54,17 @@ def sweep(mission: Path) -> int:
     swept = 0
     for path in mission.glob(f"{layout.PARTIAL}*"):
         swept += _remove(path)
-    for folder in (layout.WORK, layout.PRODUCTS, layout.FOOTAGE, Path("inputs")):
+    for folder in (layout.WORK, layout.PRODUCTS, layout.FOOTAGE, layout.NAV.parent):
         for root, folders, files in os.walk(mission / folder):
-            for name in [*folders, *files]:
-                if name.startswith(layout.PARTIAL):
-                    swept += _remove(Path(root) / name)
-            folders[:] = [f for f in folders if not f.startswith(layout.PARTIAL)]
+            for name in filter(_is_half_built, [*folders, *files]):
+                swept += _remove(Path(root) / name)
+            folders[:] = [f for f in folders if not _is_half_built(f)]
     return swept
+
+
+def _is_half_built(name: str) -> bool:
+    """An output or product being built, or a copy of footage that was not finished."""
+    return name.startswith(layout.PARTIAL) or name.endswith(COPYING)
 
 
 def _remove(path: Path) -> int:

@@ -186,15 +186,14 @@ class Scheduler:
             return False
         if self.running and psutil.virtual_memory().available < self.settings.memory_floor_mib * 2**20:
             return False
+        threads = self._threads()
         queued = self.jobs.claim(LEASE_S)
         if queued is None:
             return False
-        running = Running(queued, time.monotonic())
-        self.running[queued.job.id] = (
-            running  # before anything can go wrong: a claimed job is never forgotten
-        )
+        # noted before anything can go wrong: a claimed job is never forgotten
+        running = self.running[queued.job.id] = Running(queued, time.monotonic())
         try:
-            self.driver.submit(queued.job, self._limits(queued.job))
+            self.driver.submit(queued.job, self._limits(queued.job, threads))
         except OSError as error:
             running.ended = self._not_started(queued.job, error)
             return False
@@ -209,13 +208,15 @@ class Scheduler:
             cause = WorkerDied(f"The worker of {job.id} could not be started: {error}.")
         return Failed(job=job.id, code=cause.code, cause=cause.cause, hint=cause.hint)
 
-    def _limits(self, job: Job) -> Limits:
+    def _threads(self) -> int:
+        """Share the processors out among the jobs that can run now: the last one gets what the others leave."""
+        side_by_side = min(self.settings.lane_count, len(self.running) + self.jobs.claimable())
+        return max(1, processors() // max(1, side_by_side))
+
+    def _limits(self, job: Job, threads: int) -> Limits:
         memory = self.settings.worker_memory_mib
         if job.stage is Stage.INFERENCE:
             memory = int(str(job.params.get("memory_mib", memory)))
-        # with all lanes in use each worker gets one processor; the stages of the mission run alone and get them all
-        alone = self.settings.lane_count == 1 or job.stage in {Stage.STITCH, Stage.COVERAGE, Stage.VERDICT}
-        threads = processors() if alone else max(1, processors() // self.settings.lane_count)
         return Limits(memory_mib=memory, silence_s=self.settings.silence_s, threads=threads)
 
     # ------------------------------------------------------------------ hearing and settling

@@ -52,6 +52,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "ALTER TABLE job ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",
         "CREATE INDEX job_queue ON job(state, priority)",
+        "CREATE INDEX event_subject ON event(subject)",
         """
         CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
         BEGIN SELECT RAISE(ABORT, 'the event table is append-only'); END""",

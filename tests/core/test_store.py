@@ -153,6 +153,16 @@ def test_that_a_job_whose_worker_died_waits_before_its_next_try(path: Path) -> N
     assert again.attempt == 1
 
 
+def test_that_a_clock_set_back_does_not_make_a_job_wait_for_hours(path: Path) -> None:
+    now = [1_000_000.0]
+    jobs = Jobs(Store(path, now=lambda: now[0]), "a")
+    jobs.enqueue(job(1), 0, "test")
+    jobs.claim(60)
+    jobs.requeue(job(1).id, "died", wait_s=10, died=True)
+    now[0] -= 6 * 3600
+    assert jobs.claim(60) is not None
+
+
 def test_that_a_job_left_running_by_a_dead_engine_comes_back_without_counting_an_attempt(path: Path) -> None:
     jobs = Jobs(Store(path), "dead")
     for number in (1, 2):
