@@ -30,6 +30,7 @@ from workers.contract.dive import Frozen
 from workers.contract.errors import BadJob, Cancelled, CosmaError, DiskFull, InternalError, OutOfMemory
 from workers.contract.events import (
     EXIT_DISK_FULL,
+    NO_ROOM_BYTES,
     Event,
     Failed,
     Finished,
@@ -247,10 +248,13 @@ def _publish(work: Path, done: Path) -> None:
 
 def _failure(job: Job, error: Exception) -> Failed:
     detail = "".join(traceback.format_exception(error))
+    known: CosmaError
     if isinstance(error, CosmaError):
         known = error
     elif isinstance(error, OSError) and error.errno in _FULL:
         known = DiskFull(f"The disk has no room left ({error}).")
+    elif shutil.disk_usage(Path()).free < NO_ROOM_BYTES:  # many libraries do not say why they could not write
+        known = DiskFull(f"The disk has no room left ({type(error).__name__}: {error}).")
     elif isinstance(error, MemoryError):
         known = OutOfMemory("There was not enough memory.")
     else:

@@ -20,12 +20,12 @@ from pydantic import JsonValue
 
 from cosmaqc_gui.core.schema import MIGRATIONS
 from workers.contract.errors import MissionUnreadable
+from workers.contract.events import NO_ROOM_BYTES
 from workers.contract.job import KnownFile
 
 log = logging.getLogger(__name__)
 
 BUSY_S = 10.0
-NO_ROOM_BYTES = 1 << 20
 Body = dict[str, JsonValue]
 
 

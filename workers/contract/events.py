@@ -12,6 +12,9 @@ from workers.contract.errors import ErrorCode
 EXIT_DISK_FULL = 28
 """Exit status of a worker that could not even write its last event for want of room (28 is ENOSPC)."""
 
+NO_ROOM_BYTES = 4 << 20
+"""With less free space than this, a worker that failed or died for no reason of its own met a full disk."""
+
 
 class _Event(Frozen):
     job: str

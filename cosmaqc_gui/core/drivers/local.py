@@ -28,7 +28,7 @@ from pydantic import ValidationError
 from cosmaqc_gui.core.drivers.driver import Limits, Polled
 from workers.contract import layout
 from workers.contract.errors import Cancelled, CosmaError, DiskFull, OutOfMemory, TimedOut, WorkerDied
-from workers.contract.events import EXIT_DISK_FULL, Event, Failed, Finished, event_from_line
+from workers.contract.events import EXIT_DISK_FULL, NO_ROOM_BYTES, Event, Failed, Finished, event_from_line
 from workers.contract.job import Job
 
 log = logging.getLogger(__name__)
@@ -212,19 +212,22 @@ class LocalDriver:
             worker.process.pid, signal.SIGKILL
         )  # children that outlived it; its id is not reused yet
         status = worker.process.wait()
+        no_room = (
+            shutil.disk_usage(self._mission).free < NO_ROOM_BYTES
+        )  # asked before the partial output is gone
         partial = self._mission / layout.partial(worker.job, worker.process.pid)
         shutil.rmtree(partial, ignore_errors=True)
         if worker.last_word is not None:
             return worker.last_word
-        cause = worker.verdict or _cause_of(worker, status)
+        cause = worker.verdict or _cause_of(worker, status, no_room=no_room)
         worker.killed = status == -signal.SIGKILL and isinstance(cause, WorkerDied)
         return Failed(job=worker.job.id, code=cause.code, cause=cause.cause, hint=cause.hint)
 
 
-def _cause_of(worker: _Worker, status: int) -> CosmaError:
+def _cause_of(worker: _Worker, status: int, *, no_room: bool) -> CosmaError:
     if worker.asked_to_stop_at is not None:
         return Cancelled(f"{worker.job.id} was stopped.")
-    if status == EXIT_DISK_FULL:
+    if status == EXIT_DISK_FULL or (no_room and status != -signal.SIGKILL):
         return DiskFull(f"There was no room left for {worker.job.id}.")
     if status == -signal.SIGKILL and _oom_kills() > worker.oom_kills:
         return OutOfMemory(f"The system ran out of memory and ended the worker of {worker.job.id}.")
