@@ -31,6 +31,12 @@ Bgr = npt.NDArray[np.uint8]
 MARGIN_S = Fraction(1, 1000)
 """Ticks this close to a chapter's end belong to the next chapter: starts are sums of rounded durations."""
 
+SLACK = Fraction(105, 100)
+"""Keyframes every 15 frames at 30000/1001 frames/s are dense enough for 2 a second."""
+
+MAX_BAD_PACKETS = 10_000
+"""A container that yields nothing but damage must come to an end."""
+
 SEEK_BACK_S = Fraction(10)
 """How much further back to seek when the first frame decoded already lies behind the first tick."""
 
@@ -143,7 +149,7 @@ def _nearest(
     file: Path, wanted: list[Fraction], period_s: Fraction, tally: DecodeTally
 ) -> Iterator[tuple[Fraction, VideoFrame]]:
     """For each wanted chapter time the nearest frame within half a period; times without one are left out."""
-    reach_s = period_s / 2
+    reach_s = period_s * SLACK / 2
     before: tuple[Fraction, VideoFrame] | None = None
     n = 0
     for at_s, frame in _decoded(file, wanted[0] - reach_s, period_s, tally):
@@ -170,6 +176,8 @@ def _decoded(
     back_s = Fraction(0)
     while True:
         with av.open(str(file)) as container:
+            if not container.streams.video:
+                raise FootageUnreadable(f"{file} holds no video.", code=ErrorCode.FILE_NOT_VIDEO)
             stream = container.streams.video[0]
             _set_up_decoder(stream, period_s)
             target_s = max(Fraction(0), from_s - back_s)
@@ -191,9 +199,9 @@ def _set_up_decoder(stream: VideoStream, period_s: Fraction) -> None:
 
     Frame threads halve the speed of decoding keyframes alone; slice threads do not.
     """
-    entries = [entry for entry in stream.index_entries if entry.is_keyframe]
-    times = [entry.timestamp * stream.time_base for entry in entries if stream.time_base is not None]
-    dense = len(times) > 1 and max(b - a for a, b in pairwise(times)) <= period_s
+    assert stream.time_base is not None
+    times = [entry.timestamp * stream.time_base for entry in stream.index_entries if entry.is_keyframe]
+    dense = len(times) > 1 and max(b - a for a, b in pairwise(times)) <= period_s * SLACK
     if dense:
         stream.codec_context.skip_frame = "NONKEY"
     stream.thread_type = "SLICE" if dense else "AUTO"
@@ -208,11 +216,16 @@ def _from_keyframe(
     first_pts = stream.start_time or 0
     if target_s > 0:
         container.seek(first_pts + int(target_s / base), stream=stream, backward=True)
-    for packet in container.demux(stream):
+    packets = container.demux(stream)
+    while True:
         try:
-            frames = packet.decode()
+            frames = next(packets).decode()
+        except StopIteration:
+            return
         except av.error.InvalidDataError:
             tally.bad_packets += 1
+            if tally.bad_packets > MAX_BAD_PACKETS:
+                return
             continue
         for frame in frames:
             if isinstance(frame, VideoFrame) and frame.pts is not None and not frame.is_corrupt:

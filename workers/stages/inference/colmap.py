@@ -1,4 +1,7 @@
-"""Structure from motion on the CPU: OpenCV's SIFT, own matching, pycolmap's verification and incremental mapping."""
+"""Structure from motion on the CPU: OpenCV's SIFT, own matching, pycolmap's geometry and incremental mapping.
+
+OpenCV's SIFT takes a third of the time of pycolmap's and gave the smaller pose errors (12 against 17 mm).
+"""
 
 import os
 import tempfile
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import cv2
+import numpy as np
 import pycolmap
 
 from workers.contract.artefacts import WorkingCamera
@@ -18,7 +22,7 @@ from workers.contract.params import InferenceParams
 from workers.contract.words import Backend
 from workers.media.features import Features, equalised, extract, match, read_gray
 from workers.stages.inference.models import components_of
-from workers.stages.inference.outputs import Component, Result, Shot
+from workers.stages.inference.outputs import Component, Floats, Result, Shot
 
 _T = TypeVar("_T")
 
@@ -39,7 +43,7 @@ def reconstruct(
     better of the two results kept: on dark, blue, low-texture footage that doubles what registers.
     """
     started = time.perf_counter()
-    pycolmap.logging.minloglevel = pycolmap.logging.WARNING
+    pycolmap.logging.minloglevel = int(pycolmap.logging.WARNING)
     attempts = [True] if params.clahe else [False, True]
     best: _Attempt | None = None
     for clahe in attempts:
@@ -92,7 +96,6 @@ def _attempt(
     with tempfile.TemporaryDirectory(prefix=".colmap-", dir=out) as scratch:
         database = Path(scratch) / "database.db"
         _fill(database, shots, pairs, camera, params, steps, clahe=clahe)
-        cancellable(lambda token: _verify(database, threads, token), steps.stay)
         models = cancellable(lambda token: _map(database, params, threads, steps.count, token), steps.stay)
     models.sort(key=lambda model: -model.num_reg_images())
     components, warnings = components_of(models, shots, params.min_component_frames)
@@ -155,25 +158,39 @@ def _fill(
     *,
     clahe: bool,
 ) -> None:
-    """Features of every shot and matches of every pair."""
+    """Features of every shot; for every pair, the matches that fit a relative pose or a homography."""
     features = []
     for shot in shots:
         gray = read_gray(shot.image)
         features.append(extract(equalised(gray) if clahe else gray, params.features))
         steps.step()
+    lens = _prior(camera)
+    options = pycolmap.TwoViewGeometryOptions()
+    options.ransac.random_seed = SEED
     with pycolmap.Database.open(database) as db:
-        _write_features(db, shots, features, camera)
+        _write_features(db, shots, features, lens)
         for i, j in pairs:
             found = match(features[i].descriptors, features[j].descriptors)
-            if len(found):
-                db.write_matches(i + 1, j + 1, found)
+            if len(found) >= options.min_num_inliers:
+                # one call a pair: pycolmap's own pass over the database cannot be cancelled for tens of seconds
+                seen = pycolmap.estimate_two_view_geometry(
+                    lens, _positions(features[i]), lens, _positions(features[j]), found, options
+                )
+                db.write_two_view_geometry(i + 1, j + 1, seen)
             steps.step()
 
 
-def _write_features(
-    db: pycolmap.Database, shots: Sequence[Shot], features: Sequence[Features], camera: WorkingCamera
-) -> None:
-    """Fill the database: one shared camera; image ids are shot indices plus one."""
+def _positions(features: Features) -> Floats:
+    """Keypoint positions (N,2) as pycolmap takes them."""
+    return features.keypoints[:, :2].astype(np.float64)
+
+
+def _prior(camera: WorkingCamera) -> pycolmap.Camera:
+    """The camera that all shots share.
+
+    No radial term: the pictures are undistorted already, and on a near-flat seabed it trades against the shape of the
+    ground (centres 49 mm off instead of 12, with a dome of 170 mm, on the first minute of a rendered dive).
+    """
     prior = pycolmap.Camera(
         model="SIMPLE_PINHOLE",
         width=camera.width,
@@ -181,7 +198,14 @@ def _write_features(
         params=[(camera.fx + camera.fy) / 2, camera.cx, camera.cy],
     )
     prior.has_prior_focal_length = True
-    camera_id = db.write_camera(prior)
+    return prior
+
+
+def _write_features(
+    db: pycolmap.Database, shots: Sequence[Shot], features: Sequence[Features], lens: pycolmap.Camera
+) -> None:
+    """Fill the database: one shared camera; image ids are shot indices plus one."""
+    camera_id = db.write_camera(lens)
     sensor = pycolmap.sensor_t(type=pycolmap.SensorType.CAMERA, id=camera_id)
     rig = pycolmap.Rig()
     rig.add_ref_sensor(sensor)
@@ -193,16 +217,6 @@ def _write_features(
         frame.add_data_id(pycolmap.data_t(sensor, n + 1))
         db.write_frame(frame, use_frame_id=True)
         db.write_keypoints(n + 1, found.keypoints)
-
-
-def _verify(database: Path, threads: int, token: pycolmap.CancellationToken) -> None:
-    """Keep the matches that fit a relative pose or a homography."""
-    verifier = pycolmap.GeometricVerifierOptions(num_threads=threads)
-    geometry = pycolmap.TwoViewGeometryOptions()
-    geometry.ransac.random_seed = SEED
-    pycolmap.geometric_verification(
-        database, verifier, two_view_geometry_options=geometry, cancellation_token=token
-    )
 
 
 def _map(
