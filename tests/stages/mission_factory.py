@@ -248,12 +248,12 @@ def _flight(mission: Mission, number: int, random: np.random.Generator) -> Fligh
         return _slow_noise(random, n, sigma, seconds)
 
     xy = flat + mission.origin + np.column_stack([slow(0.03, 4.0), slow(0.03, 4.0)])
-    z: F64 = np.asarray(gaussian_filter1d(mission.height_m(xy), 2.0 / STEP_S), float)
+    z = np.asarray(gaussian_filter1d(mission.height_m(xy), 2.0 / STEP_S), float)
     z = z + plan.altitude_m + slow(0.03, 3.0)
     wobble = math.radians(plan.wobble_deg)
     angles = np.column_stack([yaw + slow(wobble, 3.0), slow(wobble, 3.0), slow(wobble, 3.0)])
-    time_s: F64 = np.arange(n) * STEP_S
-    return Flight(f"AUV{number + 1:02d}", time_s, np.column_stack([xy, z]), angles)
+    time_s: F64 = np.asarray(np.arange(n) * STEP_S, float)
+    return Flight(f"AUV{number + 1:02d}", time_s, np.column_stack([xy, z]), np.asarray(angles, float))
 
 
 def _slow_noise(

@@ -50,6 +50,14 @@ def test_a_straight_leg_in_the_middle_of_the_log_has_an_ambiguous_clock_and_doub
     assert seen.word is VerdictWord.CANNOT_TELL
 
 
+def test_a_dive_of_many_segments_has_a_sure_clock_though_its_chain_has_drifted(tmp_path: Path) -> None:
+    plan = Plan(area_m=(40.0, 4.5), legs_y_m=(0.3, 1.5, 2.7, 3.9), segment_s=30.0, points_per_m2=30.0)
+    seen = look(plan, tmp_path)
+    assert not any(offset.ambiguous for offset in seen.stitch.clock_offsets)
+    assert sure_errors(seen) < 0.04
+    assert seen.word is VerdictWord.COMPLETE
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_part_of_a_regular_lawn_mower_is_never_placed_on_the_wrong_legs_for_sure(
     seed: int, tmp_path: Path
@@ -106,12 +114,13 @@ def test_poorer_logs_still_place_every_frame(nav: NavPlan, tmp_path: Path) -> No
     assert seen.word is VerdictWord.COMPLETE
 
 
-def test_without_a_heading_the_clock_is_right_or_ambiguous(tmp_path: Path) -> None:
+def test_without_a_heading_places_are_right_and_the_clock_is_near(tmp_path: Path) -> None:
     seen = look(replace(SURVEY, nav=NavPlan(heading=False, attitude=False)), tmp_path)
     for offset, camera in zip(seen.stitch.clock_offsets, (PORT, STBD), strict=True):
         assert offset.offset_s is not None
-        assert offset.ambiguous or abs(offset.offset_s - camera.clock_error_s) < 0.1
-    assert not (seen.sure & (seen.centre_error_m > 0.3)).any()
+        # Course stands for heading and lags in turns: some of it is taken up by the clock.
+        assert offset.ambiguous or abs(offset.offset_s - camera.clock_error_s) < 0.5
+    assert sure_errors(seen) < 0.04
 
 
 @pytest.mark.parametrize("turn_deg", [90.0, 180.0, -90.0])

@@ -1,5 +1,6 @@
 """Which cameras see which cells: cells at their height on the seabed, projected into every camera."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,8 +70,12 @@ def count_views(cameras: Cameras, grid: Grid, height_m: F64, sigmas: float = 0.0
     views = np.zeros((grid.rows, grid.columns), np.uint16)
     centres = np.dstack([grid.centres(), height_m])
     lowest = float(np.nanmin(height_m)) if height_m.size else 0.0
+    across = math.hypot(grid.rows, grid.columns) * grid.cell_m
     for n in range(len(cameras.camera_to_map)):
         margin = sigmas * float(cameras.place_sigma_m[n])
+        if -margin > across + float(np.linalg.norm(cameras.camera_to_map[n, :2, 3] - centres[0, 0, :2])):
+            views += 1
+            continue
         box = _box(cameras, n, grid, lowest, max(0.0, -margin))
         if box is None:
             continue

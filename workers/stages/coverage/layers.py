@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from workers.geometry.grid import Grid
 from workers.geometry.surface import Surface
 from workers.geometry.views import Cameras, count_views
 
+OWN_SIGMA_M = 0.1
 WORST_SIGMAS = 2.0
 """Worst case and best chance: the map shifted by two standard deviations of its place."""
 
@@ -94,7 +95,10 @@ def filmed_area_m2(grid_cell_m: float, seabed: Surface, views: Views, component:
         mine = usable & (component == number)
         corners = _ground_bounds(views.cameras.camera_to_map[mine, :3, 3], seabed)
         grid = Grid.over(corners, grid_cell_m)
-        seen = count_views(views.cameras.take(mine), grid, seabed.at(grid.centres()), -WORST_SIGMAS)
+        cameras = views.cameras.take(mine)
+        # Where the component lies does not matter here, only how its own pictures overlap.
+        inner = replace(cameras, place_sigma_m=np.minimum(cameras.place_sigma_m, OWN_SIGMA_M))
+        seen = count_views(inner, grid, seabed.at(grid.centres()), -WORST_SIGMAS)
         total += float((seen > 0).sum()) * grid_cell_m**2
     without = int((views.usable & ~views.posed).sum())
     return total + (without * picture_area_m2(views, seabed) if without else 0.0)

@@ -20,7 +20,11 @@ from workers.stages.stitch.chains import ChainTrack
 from workers.stages.stitch.navigation import Track
 
 COARSE_S = 0.25
-MOST_FRAMES = 160
+COARSER = 4
+MOST_OFFSETS = 8000
+"""From so many offsets on, every fourth is tried first."""
+MOST_TRACKS = 24
+MOST_FRAMES, FEWEST_FRAMES = 160, 40
 FLOOR = 0.0006
 """Cost of a perfect fit with usual nav noise (2.5 % of the altitude): smaller differences say nothing."""
 SAME_BASIN_S = 4.0
@@ -32,6 +36,7 @@ FLAT_TRACK = 0.12
 """Second over first singular value of the camera centres below which a track counts as one straight line."""
 SMALLEST_COVER = 0.6
 HEIGHT_TOLERANCE = 1.5
+LONGEST_LEVER_M, LEVER_RIDGE = 1.0, 0.01
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ def search_clock(
     """Offset of one recording's clock to nav; None when the recording cannot lie inside the nav log.
 
     Args:
-        tracks: the recording's chains.
+        tracks: the recording's chains, or its pieces.
         start_utc_s: what the camera's clock says for recording time 0; None: unknown, then nav's start stands for it.
         nav: the vehicle's track.
         search_s: largest offset to try, seconds.
@@ -73,6 +78,8 @@ def search_clock(
     tracks = [track for track in tracks if len(track.time_s) >= 8 and track.depth > 0]
     if not tracks:
         return None
+    few = np.unique(np.linspace(0, len(tracks) - 1, MOST_TRACKS).astype(int))
+    tracks = [tracks[n] for n in few]
     base = nav.time_s[0] if start_utc_s is None else start_utc_s
     first = min(float(track.time_s[0]) for track in tracks)
     last = max(float(track.time_s[-1]) for track in tracks)
@@ -85,7 +92,7 @@ def search_clock(
     if high < low:
         return None
     offsets = np.arange(math.floor(low / COARSE_S), math.ceil(high / COARSE_S) + 1) * COARSE_S
-    cost = _cost(tracks, base, nav, offsets)
+    cost = _cost_coarse_to_fine(tracks, base, nav, offsets)
     if not np.isfinite(cost).any():
         return None
     return _judge(offsets, cost)
@@ -120,16 +127,34 @@ def _judge(offsets: F64, cost: F64) -> ClockFit:
     )
 
 
+def _cost_coarse_to_fine(tracks: Sequence[ChainTrack], base: float, nav: Track, offsets: F64) -> F64:
+    """Cost (G,) at all offsets; of many, only those near a good one are looked at closely."""
+    if len(offsets) <= MOST_OFFSETS:
+        return _cost(tracks, base, nav, offsets)
+    coarse = _cost(tracks, base, nav, offsets[::COARSER])
+    cost = np.repeat(coarse, COARSER)[: len(offsets)]
+    best = np.argsort(coarse, kind="stable")[: MOST_OFFSETS // (2 * COARSER)]
+    near = (best[:, None] * COARSER + np.arange(1 - COARSER, COARSER)[None]).ravel()
+    near = np.unique(near[(near >= 0) & (near < len(offsets))])
+    cost[near] = _cost(tracks, base, nav, offsets[near])
+    return cost
+
+
 def _cost(tracks: Sequence[ChainTrack], base: float, nav: Track, offsets: F64) -> F64:
-    total, weight = np.zeros(len(offsets)), 0.0
+    """Mean cost (G,) of the tracks that nav covers; infinite where it covers too few."""
+    total, weight, most = np.zeros(len(offsets)), np.zeros(len(offsets)), 0.0
+    frames = max(FEWEST_FRAMES, MOST_FRAMES // len(tracks))
     for track in tracks:
-        pick = np.unique(np.linspace(0, len(track.time_s) - 1, MOST_FRAMES).astype(int))
+        pick = np.unique(np.linspace(0, len(track.time_s) - 1, frames).astype(int))
         share = float(len(track.time_s))
         for first in range(0, len(offsets), 2000):
             part = slice(first, first + 2000)
-            total[part] += share * _chain_cost(track, pick, base, nav, offsets[part])
-        weight += share
-    return total / weight
+            cost = _chain_cost(track, pick, base, nav, offsets[part])
+            covered = np.isfinite(cost)
+            total[part] += np.where(covered, share * cost, 0.0)
+            weight[part] += share * covered
+        most += share
+    return np.where(weight >= SMALLEST_COVER * most, total / np.maximum(weight, 1e-9), np.inf)
 
 
 def _chain_cost(track: ChainTrack, pick: Ints, base: float, nav: Track, offsets: F64) -> F64:
@@ -151,19 +176,18 @@ def _chain_cost(track: ChainTrack, pick: Ints, base: float, nav: Track, offsets:
     d[:, 2] *= flip
     agree = np.maximum(d.sum(1), 0.0)
     explained = agree**2 / np.maximum(spread_ours * spread_nav, 1e-12)
-    cost = spread_ours * (1.0 - explained)
     scale = agree / np.maximum(spread_ours, 1e-12)
+    u[:, :, 2] *= flip[:, None]
+    turn = u @ vt
+    fitted = scale[:, None, None] * np.einsum("gij,gnj->gni", turn, ours)
+    cost = spread_ours * (1.0 - explained) * (1.0 - _lever_share(theirs - fitted, nav, times, w))
     altitude = nav.median_altitude_m()
     if altitude is not None:
         # Depth is one unit here, so the fitted scale is the height above the ground.
         off = np.abs(np.log(np.maximum(scale, 1e-6) / altitude)) > math.log(HEIGHT_TOLERANCE)
         cost = cost + np.where(off, np.minimum(spread_ours, 1.0), 0.0)
-    u[:, :, 2] *= flip[:, None]
-    cost = (
-        cost
-        + _upside_down_cost(track, index, u @ vt, spread_ours)
-        + _heading_cost(track, index, nav, times, w)
-    )
+    cost = cost + _upside_down_cost(track, index, turn, spread_ours)
+    cost = cost + _heading_cost(track, index, nav, times, w)
     return np.where(share >= SMALLEST_COVER, cost, np.inf)
 
 
@@ -179,6 +203,29 @@ def _upside_down_cost(track: ChainTrack, index: Ints, rotation: F64, spread: F64
         return np.zeros(len(rotation))
     axis = track.poses[index, :3, 2].mean(0)
     return np.where((rotation @ axis)[:, 2] > 0.0, spread, 0.0)
+
+
+def _lever_share(off: F64, nav: Track, times: F64, w: F64) -> F64:
+    """Share (G,) of the misfit ``off`` (G,N,3) that a camera's lever arm from nav's reference point explains.
+
+    On opposite headings the arm points to opposite sides: 0.15 m of it weighs more than nav's noise, and without this
+    a wrong time of a regular survey costs little more than the right one.
+    """
+    yaw = np.interp(times.ravel(), nav.time_s, nav.yaw).reshape(times.shape)
+    ahead = np.stack([np.cos(yaw), np.sin(yaw)], axis=-1)
+    port = np.stack([-np.sin(yaw), np.cos(yaw)], axis=-1)
+    arms = np.stack([ahead, port], axis=-1)
+    arms = arms - np.einsum("gn,gnik->gik", w, arms)[:, None]
+    square = np.einsum("gn,gnik,gnil->gkl", w, arms, arms) + LEVER_RIDGE * np.eye(2)
+    along = np.einsum("gn,gnik,gni->gk", w, arms, off[:, :, :2])
+    length = np.linalg.solve(square, along[..., None])[..., 0]
+    size = np.linalg.norm(length, axis=1)
+    length = length * np.minimum(1.0, LONGEST_LEVER_M / np.maximum(size, 1e-9))[:, None]
+    rest = off[:, :, :2] - np.einsum("gnik,gk->gni", arms, length)
+    before = np.einsum("gn,gni->g", w, off**2)
+    after = np.einsum("gn,gni->g", w, rest**2) + np.einsum("gn,gn->g", w, off[:, :, 2] ** 2)
+    share: F64 = np.clip(1.0 - after / np.maximum(before, 1e-12), 0.0, 1.0)
+    return share
 
 
 def _heading_cost(track: ChainTrack, index: Ints, nav: Track, times: F64, w: F64) -> F64:

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import SuperLU
 
 from workers.geometry.sim3 import Sim3
 from workers.stages.stitch import graph as gn
-from workers.stages.stitch.chains import ChainTrack, track_of
+from workers.stages.stitch.chains import Chain, ChainTrack, track_of
 from workers.stages.stitch.clock import SIBLING_S, ClockFit, base_time, search_clock
 from workers.stages.stitch.guess import Guess, Survey, first_guess, priors_of
 from workers.stages.stitch.navigation import Track
@@ -67,24 +67,40 @@ def _search_clocks(survey: Survey, chain_tracks: Sequence[ChainTrack]) -> dict[s
     for n, chain in enumerate(survey.chains):
         by_recording.setdefault(survey.pieces[chain.pieces[0]].recording, []).append(n)
     for name, members in by_recording.items():
-        vehicle = survey.pieces[survey.chains[members[0]].pieces[0]].vehicle
-        if vehicle not in survey.tracks:
-            continue
-        nav, stated = survey.tracks[vehicle], survey.recordings[name].start_utc_s
-        fit = search_clock([chain_tracks[n] for n in members], stated, nav, survey.params.clock_search_s)
-        if fit is not None:
-            clocks[name] = fit
+        if survey.pieces[survey.chains[members[0]].pieces[0]].vehicle in survey.tracks:
+            fit = _search_clock(survey, name, members, chain_tracks)
+            if fit is not None:
+                clocks[name] = fit
     for name in [name for name, fit in clocks.items() if fit.ambiguous]:
         near = _sibling_offset(survey, name, clocks)
-        if near is None:
-            continue
-        nav = survey.tracks[survey.pieces[survey.chains[by_recording[name][0]].pieces[0]].vehicle]
-        stated = survey.recordings[name].start_utc_s
-        tracks = [chain_tracks[n] for n in by_recording[name]]
-        fit = search_clock(tracks, stated, nav, survey.params.clock_search_s, near)
-        if fit is not None and not fit.ambiguous:
-            clocks[name] = replace(fit, detail=f"{fit.detail}; near that of the camera's other recordings")
+        if near is not None:
+            fit = _search_clock(survey, name, by_recording[name], chain_tracks, near)
+            if fit is not None and not fit.ambiguous:
+                said = f"{fit.detail}; near that of the camera's other recordings"
+                clocks[name] = replace(fit, detail=said)
     return settle_clocks(clocks, survey.turning)
+
+
+def _search_clock(
+    survey: Survey,
+    name: str,
+    chains: Sequence[int],
+    chain_tracks: Sequence[ChainTrack],
+    near_s: float | None = None,
+) -> ClockFit | None:
+    """By the shape of whole chains; where these have drifted too far to tell, piece by piece.
+
+    Fifty minutes of made seams bend a chain by metres, and every offset then fits equally badly.
+    """
+    members = [n for c in chains for n in survey.chains[c].pieces]
+    nav, stated = survey.tracks[survey.pieces[members[0]].vehicle], survey.recordings[name].start_utc_s
+    search_s = survey.params.clock_search_s
+    whole = search_clock([chain_tracks[c] for c in chains], stated, nav, search_s, near_s)
+    if whole is None or not whole.ambiguous or len(members) == len(chains):
+        return whole
+    alone = [track_of(Chain((n,), {n: Sim3.identity()}), survey.pieces) for n in members]
+    parts = search_clock(alone, stated, nav, search_s, near_s)
+    return whole if parts is None or parts.ambiguous else parts
 
 
 def _sibling_offset(survey: Survey, name: str, clocks: Mapping[str, ClockFit]) -> float | None:
