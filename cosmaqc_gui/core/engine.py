@@ -153,16 +153,16 @@ class Engine:
         scheduler = Scheduler(
             self.path, line.jobs, self._driver, self.settings, line.finished, self._listener.say
         )
-        work = _Work(line, scheduler, Wishes(line, scheduler), self._listener, self._stop)
+        work = _Work(line, scheduler, Wishes(line, scheduler), self._listener)
         try:
-            scheduler.loop(work.step)
+            scheduler.loop(work.step, self._stop.is_set)
             if scheduler.running:
                 self._listener.say("Stopping; finished work is kept.")
             scheduler.stop()
         finally:
             self._driver.kill_all()
         self._farewell(line)
-        return work.outcome()
+        return Outcome(stopped=True) if self._stop.is_set() and not work.is_over else work.outcome()
 
     def _farewell(self, line: Line) -> None:
         """Say that the engine stopped, where there is room to say it; nothing depends on it."""
@@ -179,14 +179,12 @@ class Engine:
 class _Work:
     """One run of the line: what is looked at after each round of the scheduler."""
 
-    def __init__(
-        self, line: Line, scheduler: Scheduler, wishes: Wishes, listener: Listener, stop: threading.Event
-    ) -> None:
+    def __init__(self, line: Line, scheduler: Scheduler, wishes: Wishes, listener: Listener) -> None:
         self.line = line
         self.scheduler = scheduler
         self.wishes = wishes
         self.listener = listener
-        self.stop = stop
+        self.is_over = False
         self.stopped = False
         self.not_ingested: Ended | None = None
         self._planned_after = -1
@@ -197,18 +195,16 @@ class _Work:
         """Carry out wishes, plan anew when something changed, tell; whether the run is over."""
         if self.wishes.carry_out():
             self._planned_after = -1
-        self.stopped = self.stop.is_set() or self.wishes.stop
+        self.stopped = self.wishes.stop
         if self.wishes.stop_after_this:
             self.scheduler.paused = True
             self.stopped = self.stopped or not self.scheduler.running
-        if self.stopped:
-            return True
-        if self._plan_is_due():
+        if not self.stopped and self._plan_is_due():
             self._plan()
         self._tell()
-        if self.not_ingested is not None:
-            return True
-        return self.line.plan.at_rest and not self.scheduler.running and not self.line.ingesting
+        at_rest = self.line.plan.at_rest and not self.scheduler.running and not self.line.ingesting
+        self.is_over = self.stopped or self.not_ingested is not None or at_rest
+        return self.is_over
 
     def _plan_is_due(self) -> bool:
         """Whether something changed, and it is worth planning for it now.

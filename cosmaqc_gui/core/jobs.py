@@ -224,15 +224,17 @@ class Jobs:
     def release(self, hold: Hold, job_ids: Iterable[str] | None = None) -> int:
         """Let jobs go on that were held; how many."""
         wanted = None if job_ids is None else set(job_ids)
+        rows = self.store.connection.execute(
+            "SELECT id FROM job WHERE state = 'queued' AND hold = ?", (hold.value,)
+        ).fetchall()
+        ids = [r["id"] for r in rows if wanted is None or r["id"] in wanted]
+        if not ids:
+            return 0
         with self.store.transaction():
-            rows = self.store.connection.execute(
-                "SELECT id FROM job WHERE state = 'queued' AND hold = ?", (hold.value,)
-            ).fetchall()
-            ids = [r["id"] for r in rows if wanted is None or r["id"] in wanted]
             for job_id in ids:
                 self.store.connection.execute("UPDATE job SET hold = NULL WHERE id = ?", (job_id,))
                 self.store.append("job_released", job_id, {"hold": hold.value})
-            return len(ids)
+        return len(ids)
 
     # ------------------------------------------------------------------ start of an engine
 

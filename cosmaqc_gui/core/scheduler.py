@@ -92,17 +92,18 @@ class Scheduler:
 
     # ------------------------------------------------------------------ the loop
 
-    def loop(self, step: Callable[[], bool]) -> None:
+    def loop(self, step: Callable[[], bool], asked_to_stop: Callable[[], bool]) -> None:
         """Tick until ``step`` says that it is enough.
 
         Args:
-            step: called after every tick; True ends the loop.
+            step: called after every tick that went well; True ends the loop.
+            asked_to_stop: asked before every tick, also while nothing goes well; True ends the loop.
 
         Raises:
             CosmaError: what ``step`` raises; an :class:`InternalError` when nothing works any more.
         """
         troubles = 0
-        while True:
+        while not asked_to_stop():
             try:
                 self.tick()
                 if step():
@@ -141,10 +142,8 @@ class Scheduler:
         for running in list(self.running.values()):
             self._hear(running)
         now = time.monotonic()
-        if (
-            now - self._looked_s >= LOOK_EVERY_S
-        ):  # before anything is written: this is what says that the disk is full
-            self._looked_s = now
+        if now - self._looked_s >= LOOK_EVERY_S:
+            self._looked_s = now  # before anything is written: this is what says that the disk is full
             self._mind_room()
             self._mind_footage()
         for running in [r for r in self.running.values() if r.ended is not None]:
@@ -159,7 +158,7 @@ class Scheduler:
     def cancel(self, job_id: str, stopped_for: str) -> None:
         """Stop a running job: for the operator it is then cancelled, for the engine it goes back to the queue."""
         running = self.running[job_id]
-        if running.stopped_for is None:
+        if running.ended is None and running.stopped_for is None:
             running.stopped_for = stopped_for
             self.driver.cancel(job_id)
 
@@ -287,8 +286,8 @@ class Scheduler:
     def _mind_room(self) -> None:
         """Hold the queue while there is no room. The flag counts at once, even where it cannot be written down."""
         if self.room.is_there():
-            if self.no_space:
-                self.jobs.release(Hold.NO_SPACE)
+            # each time: a job that met the full disk may be written down as held only now that there is room
+            self.jobs.release(Hold.NO_SPACE)
             self.no_space = self._said_no_space = False
             return
         self.no_space = True

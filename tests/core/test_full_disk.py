@@ -85,16 +85,22 @@ def fill(disk: Path, leave_mib: float = 0.0) -> Path:
     return ballast
 
 
+def holds(mission: Path) -> set[Hold | None]:
+    """The holds of all jobs."""
+    with closing(Store(mission / layout.MISSION_SQLITE)) as store:
+        return {c.hold for c in snapshot.load(store).cells.values()}
+
+
 def test_that_work_is_held_below_the_floor_and_goes_on_above_it(disk: Path, tmp_path: Path) -> None:
     mission, card = disk / "mission", tmp_path / "card"
     film(card, "AUV01/PORT/GX010012.MP4", 130)
     ballast = fill(disk, leave_mib=4)
     working = Working(mission, card, SETTINGS.model_copy(update={"free_space_floor_mib": 8.0}))
     working.wait_for_sentence("No space")
-    time.sleep(1)
-    with closing(Store(mission / layout.MISSION_SQLITE)) as store:
-        holds = {c.hold for c in snapshot.load(store).cells.values()}
-    assert holds == {Hold.NO_SPACE}
+    end = time.monotonic() + PATIENCE_S
+    while holds(mission) != {Hold.NO_SPACE}:
+        assert time.monotonic() < end, f"not held: {holds(mission)}"
+        time.sleep(0.1)
     ballast.unlink()
     working.end()
     assert read_verdict(mission)["verdict"] == "complete"
@@ -145,4 +151,21 @@ def test_that_an_engine_started_on_a_full_disk_waits_for_room(disk: Path, tmp_pa
     working.wait_for_sentence("room")
     ballast.unlink()
     working.end()
+    assert read_verdict(mission)["verdict"] == "complete"
+
+
+def test_that_an_engine_can_be_stopped_while_its_disk_is_full(disk: Path, tmp_path: Path) -> None:
+    mission, card = disk / "mission", tmp_path / "card"
+    film(card, "AUV01/PORT/GX010012.MP4", acts=[{"at": "quality", "do": "sleep", "s": 2}])
+    working = Working(mission, card, SETTINGS)
+    while not list(mission.glob("work/frames/*/*/manifest.json")):
+        assert working.thread.is_alive()
+        time.sleep(0.02)
+    ballast = fill(disk)
+    working.wait_for_sentence("No space")
+    working.engine.stop()
+    working.end()
+    assert working.outcomes == [Outcome(stopped=True)]
+    ballast.unlink()
+    Working(mission, card, SETTINGS).end()
     assert read_verdict(mission)["verdict"] == "complete"
