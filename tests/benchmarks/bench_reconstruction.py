@@ -9,7 +9,7 @@ import os
 import resource
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str]) -> str | None:
         frames.run(slice_of(recording_of(files), 0.0, seconds), FramesParams(), folder, Heard())
         camera = WorkingCamera.model_validate_json((folder / "camera.json").read_text())
         count = len(list((folder / "images").iterdir()))
-        ways = {
+        ways: dict[str, Callable[[Path], Placed]] = {
             "05 inference": lambda out: ours(folder, out, InferenceParams()),
             "05 inference, 1,024 features": lambda out: ours(folder, out, InferenceParams(features=1024)),
             "pycolmap's defaults, our prior": lambda out: defaults(folder, out, camera),
