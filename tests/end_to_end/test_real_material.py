@@ -15,8 +15,8 @@ def registered_share(outcome: Outcome) -> float:
     with (outcome.mission / "products" / "frames.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows
-    registered = [row["registered"] == "1" for row in rows]
-    return sum(registered) / len(rows)
+    registered: list[bool] = [row["registered"] == "1" for row in rows]
+    return float(sum(registered) / len(rows))
 
 
 def test_a_reef_clip_without_nav_cannot_be_told_for_want_of_scale(
