@@ -43,8 +43,10 @@ check: setup  ## style, types, import rules, spelling
 demo: setup  ## a rendered dive with a known hole, through the whole line
 	$(BIN)/cosmaqc demo
 
-bench: setup  ## timings, printed; never an assertion
-	$(BIN)/python -m pytest -s -m "" -o python_files="bench_*.py test_*.py" --timeout 0 tests/benchmarks
+bench: setup  ## timings of ours and the peer's, printed side by side; never an assertion
+	$(BIN)/python -m tests.benchmarks.bench_frames
+	$(BIN)/python -m tests.benchmarks.bench_reconstruction
+	$(BIN)/python -m tests.benchmarks.bench_stitch
 
 lock: setup  ## resolve the requirement files anew
 	$(BIN)/python packaging/lock.py
