@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from cosmaqc_gui.core import outputs, publish, snapshot
 from cosmaqc_gui.core.jobs import Ended, Jobs, unit_of
 from cosmaqc_gui.core.mission import Mission
-from cosmaqc_gui.core.plan import MISSION_UNIT, Action, Dive, Graded, Item, Known, Plan, plan
+from cosmaqc_gui.core.plan import plan
+from cosmaqc_gui.core.planned import MISSION_UNIT, Action, Dive, Graded, Item, Known, Plan
 from cosmaqc_gui.core.store import Body
 from workers.contract import artefacts, layout
 from workers.contract.dive import Inventory

@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
-from cosmaqc_gui.core.plan import Action, Plan
+from cosmaqc_gui.core.planned import Action, Plan
 from workers.contract.products import Gap, Verdict
 from workers.contract.words import Certainty, Stage
 

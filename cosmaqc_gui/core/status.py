@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cosmaqc_gui.core.eta import TimeLeft, time_left
 from cosmaqc_gui.core.jobs import unit_of
-from cosmaqc_gui.core.plan import Action, Plan
+from cosmaqc_gui.core.planned import Action, Plan
 from cosmaqc_gui.core.snapshot import Snapshot
 from workers.contract.words import JobState, Stage
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from cosmaqc_gui.core.jobs import Ended
-from cosmaqc_gui.core.plan import Action, Graded, Known, Plan, plan
+from cosmaqc_gui.core.plan import plan
+from cosmaqc_gui.core.planned import Action, Graded, Known, Plan
 from tests.core.footage import inventory, recording, stills
 from workers.contract.dive import Inventory
 from workers.contract.job import VehicleOf

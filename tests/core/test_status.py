@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from cosmaqc_gui.core.eta import time_left
-from cosmaqc_gui.core.plan import Known, plan
+from cosmaqc_gui.core.plan import plan
+from cosmaqc_gui.core.planned import Known
 from cosmaqc_gui.core.report_text import plan_text
 from cosmaqc_gui.core.snapshot import Snapshot
 from cosmaqc_gui.core.status import status_of
