@@ -40,6 +40,16 @@ class Grid:
         y = self.y0 + (np.arange(self.rows) + 0.5) * self.cell_m
         return np.stack(np.meshgrid(x, y), axis=-1)
 
+    def window(self, rows: slice, columns: slice) -> Grid:
+        """The part of the grid in these rows and columns."""
+        return Grid(
+            self.x0 + columns.start * self.cell_m,
+            self.y0 + rows.start * self.cell_m,
+            self.cell_m,
+            rows.stop - rows.start,
+            columns.stop - columns.start,
+        )
+
     def touching(self, area: Geometry) -> Bools:
         """Which cells share ground with an area (map frame), (rows, columns): its edges are not rounded off."""
         centres = self.centres()

@@ -84,6 +84,22 @@ def count_views(cameras: Cameras, grid: Grid, height_m: F64, sigmas: float = 0.0
     return views
 
 
+def seen_window(cameras: Cameras, grid: Grid, lowest_m: float, sigmas: float) -> tuple[slice, slice]:
+    """Rows and columns outside which none of the cameras sees anything, each grown by ``sigmas`` of its place.
+
+    An area of interest may be much larger than what was filmed; nothing has to be counted there.
+    """
+    boxes = [
+        box
+        for n in range(len(cameras.camera_to_map))
+        if (box := _box(cameras, n, grid, lowest_m, sigmas * float(cameras.place_sigma_m[n]))) is not None
+    ]
+    if not boxes:
+        return slice(0, 0), slice(0, 0)
+    rows = slice(min(r.start for r, _ in boxes), max(r.stop for r, _ in boxes))
+    return rows, slice(min(c.start for _, c in boxes), max(c.stop for _, c in boxes))
+
+
 def footprint_corners(cameras: Cameras, n: int, ground_m: float) -> F64 | None:
     """The picture's corners on the plane z = ``ground_m``, (4,2) map frame; None when a corner looks to the sky."""
     pose = cameras.camera_to_map[n]

@@ -40,7 +40,7 @@ from workers.stages.coverage.layers import (
     picture_area_m2,
 )
 
-MOST_CELLS = 40_000_000
+MOST_CELLS = 20_000_000
 FASTEST_M_S = 1.0
 """A vehicle is no faster over the ground than this: so far may a frame lie from one a second away."""
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
+from affine import Affine
+from rasterio.features import shapes
 from shapely import Geometry, MultiPoint
+from shapely.geometry import shape
 
 from workers.contract.survey import CAUSES, GapShape
 from workers.contract.words import Cause, Certainty
@@ -46,14 +49,18 @@ def worst_holes(layers: Layers) -> int:
     """Number of certain holes in the worst case that the best estimate does not show."""
     failing = layers.inside & ~layers.passes_worst
     holes = [hole for hole in find_holes(failing) if hole.certainty is Certainty.CERTAIN]
-    sure = [has_box(_mask(failing.shape, hole.cells) & ~layers.passes) for hole in holes]
+    sure = [has_box(np.pad(_box_mask(hole.cells, ~layers.passes)[1], 1)) for hole in holes]
     return sure.count(False)
 
 
-def _mask(shape: tuple[int, ...], cells: AnyArray) -> Bools:
-    mask = np.zeros(shape, bool)
-    mask[cells[:, 0], cells[:, 1]] = True
-    return mask
+def _box_mask(cells: AnyArray, among: Bools | None = None) -> tuple[AnyArray, Bools]:
+    """Lowest row and column of cells (N,2), and the mask of those (also in ``among``) in their bounding box."""
+    low = cells.min(0)
+    mask = np.zeros(tuple(cells.max(0) - low + 1), bool)
+    mask[cells[:, 0] - low[0], cells[:, 1] - low[1]] = (
+        True if among is None else among[cells[:, 0], cells[:, 1]]
+    )
+    return low, mask
 
 
 def _describe(
@@ -74,8 +81,7 @@ def _describe(
     }
     cause = max(CAUSES, key=lambda one: shares.get(one.value, 0.0))
     outline = shapely.intersection(outline_of(layers.grid, hole.cells), area)
-    core = np.zeros_like(stays)
-    core[rows, columns] = stays[rows, columns]
+    core = _box_mask(hole.cells, stays)[1]
     centre = shapely.get_coordinates(shapely.centroid(outline))[0]
     return GapShape(
         id=number,
@@ -93,10 +99,13 @@ def _describe(
 
 
 def outline_of(grid: Grid, cells: AnyArray) -> Geometry:
-    """The union of cells (N,2: row, column) in the map frame."""
-    west = grid.x0 + cells[:, 1] * grid.cell_m
-    south = grid.y0 + cells[:, 0] * grid.cell_m
-    return shapely.union_all(shapely.box(west, south, west + grid.cell_m, south + grid.cell_m))
+    """The union of cells (N,2: row, column) in the map frame, holes included."""
+    low, mask = _box_mask(cells)
+    place = Affine(
+        grid.cell_m, 0.0, grid.x0 + low[1] * grid.cell_m, 0.0, grid.cell_m, grid.y0 + low[0] * grid.cell_m
+    )
+    found = [shape(outline) for outline, _ in shapes(mask.astype(np.uint8), mask=mask, transform=place)]
+    return shapely.union_all(found)
 
 
 def rings_of(outline: Geometry) -> tuple[tuple[tuple[float, float], ...], ...]:

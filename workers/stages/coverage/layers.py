@@ -9,7 +9,7 @@ import numpy as np
 from workers.geometry import F64, AnyArray, Bools
 from workers.geometry.grid import Grid
 from workers.geometry.surface import Surface
-from workers.geometry.views import Cameras, count_views
+from workers.geometry.views import Cameras, count_views, seen_window
 
 OWN_SIGMA_M = 0.1
 WORST_SIGMAS = 2.0
@@ -54,10 +54,23 @@ class Layers:
 
 def make_layers(grid: Grid, inside: Bools, seabed: Surface, views: Views, needed: int) -> Layers:
     """Count views and name causes: the first that holds of not filmed, unusable, not reconstructed, stitch doubtful."""
-    height = seabed.at(grid.centres())
+    posed = views.cameras.take(views.posed)
+    windows = [
+        seen_window(part, grid, float(seabed.height_m.min()), WORST_SIGMAS) for part in (posed, views.near)
+    ]
+    filled = [(r, c) for r, c in windows if r.stop > r.start] or [(slice(0, 1), slice(0, 1))]
+    rows = slice(min(r.start for r, _ in filled), max(r.stop for r, _ in filled))
+    columns = slice(min(c.start for _, c in filled), max(c.stop for _, c in filled))
+    part = grid.window(rows, columns)
+    height = seabed.at(part.centres())
+
+    def count_by(cameras: Cameras, sigmas: float) -> AnyArray:
+        found = np.zeros(inside.shape, np.uint16)
+        found[rows, columns] = count_views(cameras, part, height, sigmas)
+        return found
 
     def count(which: Bools, sigmas: float = 0.0) -> AnyArray:
-        return count_views(views.cameras.take(which), grid, height, sigmas)
+        return count_by(views.cameras.take(which), sigmas)
 
     filmed_by = views.posed & views.usable
     reconstructed_by = filmed_by & views.registered
@@ -78,7 +91,7 @@ def make_layers(grid: Grid, inside: Bools, seabed: Surface, views: Views, needed
         reconstructed=reconstructed,
         passes=passes,
         passes_worst=passes & (count(sure, WORST_SIGMAS) >= needed),
-        filmed_at_best=count(filmed_by, -WORST_SIGMAS) + count_views(views.near, grid, height, -WORST_SIGMAS),
+        filmed_at_best=count(filmed_by, -WORST_SIGMAS) + count_by(views.near, -WORST_SIGMAS),
         cause=cause,
     )
 
