@@ -26,6 +26,7 @@ $(STAMP): requirements-dev.lock pyproject.toml | system-check
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+	@echo "COSMA QC is set up. Next: make demo, or $(BIN)/cosmaqc run --help"
 
 test: setup  ## the tests, without the long campaign
 	$(BIN)/python -m pytest

@@ -115,6 +115,7 @@ def run_line(mission: Path, request: IngestRequest, changes: Overrides, settings
     try:
         params_from(changes)
         _make_folder(mission)
+        _keep_apart(mission, request)
         with _logging_to(mission / ENGINE_LOG):
             outcome = _run_engine(mission, request, changes, settings)
     except CosmaError as error:
@@ -197,10 +198,24 @@ def _make_folder(mission: Path) -> None:
     try:
         mission.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if mission.is_file():
+            raise UsageError(
+                f"{mission} is a file, not a mission folder.", "Name a folder, new or old."
+            ) from error
         raise UsageError(
             f"The mission folder {mission} cannot be made: {error.strerror}.",
             "Name a folder that you may write to.",
         ) from error
+
+
+def _keep_apart(mission: Path, request: IngestRequest) -> None:
+    """Nothing is ever written among footage: it may be the only copy."""
+    for footage in request.footage:
+        if footage.resolve() == mission.resolve():
+            raise UsageError(
+                f"{mission} is both the footage and the mission folder.",
+                "Name another folder for the mission, beside the footage.",
+            )
 
 
 @contextlib.contextmanager

@@ -71,7 +71,7 @@ def status_of(
         stage = Stage(name.split("/", 1)[0])
         if cell.state is JobState.SUCCEEDED and cell.seconds:
             took.setdefault(stage, []).append(cell.seconds)
-        failed += cell.state is JobState.FAILED
+        failed += cell.state is JobState.FAILED and stage is not Stage.INGEST  # that was said at once
     sentences = list(waiting)
     if held:
         sentences.append(f"{held} segment{'s wait' if held > 1 else ' waits'} for footage that is not there")

@@ -507,11 +507,19 @@ def test_the_sparus_log_is_kept_and_refused(site: Site, shared: Path) -> None:
     assert [problem.code for problem in found.problems] == [ErrorCode.NAV_REFUSED]
 
 
-def test_a_nav_log_of_an_unknown_vehicle_is_kept_and_named(site: Site, tmp_path: Path) -> None:
+def test_a_nav_log_for_a_vehicle_without_footage_is_refused_at_once(site: Site, tmp_path: Path) -> None:
     film(tmp_path / "AUV01" / "PORT", "GX010012.MP4")
-    found = site.ingest(tmp_path / "AUV01", nav=[("AUV1", nav(tmp_path / "log.csv"))])
-    assert [log.vehicle for log in found.nav] == ["AUV1"]
-    assert "no footage of that vehicle" in found.problems[0].cause
+    with pytest.raises(NavUnreadable, match=r"given for AUV1, but the footage is of AUV01"):
+        site.ingest(tmp_path / "AUV01", nav=[("AUV1", nav(tmp_path / "log.csv"))])
+
+
+def test_the_work_of_another_mission_is_no_footage(site: Site, tmp_path: Path) -> None:
+    film(tmp_path / "AUV01" / "PORT", "GX010012.MP4")
+    other = tmp_path / "AUV01" / "mission"
+    film(other / "work" / "frames", "GX010099.MP4", seed=5)
+    (other / "mission.sqlite").touch()
+    found = site.ingest(tmp_path / "AUV01")
+    assert [recording.number for recording in found.recordings] == ["0012"]
 
 
 def test_a_rig_follows_cameras_that_come_later(site: Site, tmp_path: Path) -> None:

@@ -35,10 +35,15 @@ def nav_logs(
         before: the logs so far.
 
     Raises:
-        NavUnreadable: a log cannot be understood, or it is not clear whose it is.
+        NavUnreadable: a log cannot be understood, it is not clear whose it is, or no footage is of that vehicle.
     """
     logs = list(before)
     for vehicle, path in given:
+        if vehicle is not None and vehicle not in vehicles:
+            raise NavUnreadable(
+                f"The nav log {path.name} was given for {vehicle}, but the footage is of {', '.join(vehicles)}.",
+                f"Write --nav {vehicles[0]}={path.name}, or give {vehicle}'s footage with its log.",
+            )
         for name in [vehicle] if vehicle else _vehicles_of(path, vehicles):
             new = _nav_log(name, path, per_image=False)
             logs = [old for old in logs if not _replaces(new, old)]

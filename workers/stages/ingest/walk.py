@@ -7,6 +7,7 @@ from pathlib import Path
 
 from natsort import natsort_keygen, ns
 
+from workers.contract import layout
 from workers.contract.dive import Problem
 from workers.contract.errors import ErrorCode, UsageError
 from workers.media.gopro import (
@@ -114,8 +115,10 @@ def _folders(root: Path, mission: Path | None, problems: list[Problem]) -> Itera
 
 
 def _is_own_work(folder: Path, mission: Path | None) -> bool:
-    """Is it something this program wrote? Frames under ``work`` are no footage."""
-    return mission is not None and folder.parent == mission and folder.name in ("work", "products", "inputs")
+    """Is it something this program wrote, for this mission or another? Frames under ``work`` are no footage."""
+    if folder.name not in (layout.WORK.name, layout.PRODUCTS.name, "inputs"):
+        return False
+    return folder.parent == mission or (folder.parent / layout.MISSION_SQLITE).exists()
 
 
 def _is_wanted(name: str) -> bool:

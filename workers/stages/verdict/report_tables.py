@@ -63,7 +63,7 @@ def gaps(verdict: Verdict) -> Table:
         "Certainty",
         "Cause",
         "Area",
-        "Width",
+        "Longest width",
         "Centre",
         "To the nearest track",
         "Remedy",
