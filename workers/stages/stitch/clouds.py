@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from workers.contract.params import StitchParams
 from workers.contract.survey import Loop
-from workers.geometry import F64, AnyArray
+from workers.geometry import F64, AnyArray, Ints
 from workers.stages.stitch.graph import PointTie
 
 NORMAL_RADIUS_M = 0.25
@@ -29,7 +29,7 @@ LOOP_SIGMA_M = 0.03
 WORST_SHIFT_M = 0.3
 CLEARLY_BETTER, MOST_KEPT = 0.6, 0.9
 """A large shift is believed when the RMS distance falls below this share, and so many points are still near."""
-CELL_M = 0.25
+CELL_M, TILE_M = 0.25, 10.0
 SMALLEST_OVERLAP_M2 = 0.5
 
 
@@ -175,7 +175,7 @@ def merge(
     Args:
         clouds: placed clouds.
         labels: (len(clouds),) a number a cloud.
-        params: ``cloud_voxel_m``: at most one point a voxel (the one nearest the voxel's mean).
+        params: ``cloud_voxel_m``: at most one point a voxel.
     """
     if not clouds:
         return np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros(0, int)
@@ -184,11 +184,24 @@ def merge(
     label = np.concatenate([np.full(len(c.map), labels[n]) for n, c in enumerate(clouds)])
     if len(xyz) == 0:
         return xyz, rgb, label
-    cloud = _cloud(xyz)
-    low, high = cloud.get_min_bound(), cloud.get_max_bound()
-    _, _, members = cloud.voxel_down_sample_and_trace(params.cloud_voxel_m, low, high)
-    keep = np.array(sorted(int(group[0]) for group in members))
+    keep = np.sort(np.concatenate([_thinned(xyz, tile, params.cloud_voxel_m) for tile in _tiles(xyz)]))
     return xyz[keep], rgb[keep], label[keep]
+
+
+def _tiles(xyz: F64) -> list[Ints]:
+    """Numbers of the points of each tile: Open3D's trace of voxels takes some hundred bytes a point."""
+    _, tile = np.unique(np.floor(xyz[:, :2] / TILE_M).astype(np.int64), axis=0, return_inverse=True)
+    order = np.argsort(tile.ravel(), kind="stable")
+    return np.split(order, np.cumsum(np.bincount(tile.ravel()))[:-1])
+
+
+def _thinned(xyz: F64, points: Ints, voxel_m: float) -> Ints:
+    """Of points given by number, one a voxel."""
+    cloud = _cloud(xyz[points])
+    low, high = cloud.get_min_bound(), cloud.get_max_bound()
+    _, _, members = cloud.voxel_down_sample_and_trace(voxel_m, low, high)
+    kept: Ints = points[np.array([int(group[0]) for group in members], int)]
+    return kept
 
 
 def _cloud(points: F64) -> o3d.geometry.PointCloud:

@@ -67,7 +67,11 @@ def solve(graph: Graph, state: State, rounds: int = 15) -> tuple[State, SuperLU]
     for _ in range(rounds):
         system = _build(graph, state)
         h, g, _ = system.normal()
-        factor = splu(sparse.csc_matrix(h + 1e-9 * sparse.identity(graph.size)))
+        regular = sparse.csc_matrix(h + 1e-9 * sparse.identity(graph.size))
+        # Symmetric ordering: half the fill of the default, which does not see that clocks touch every piece.
+        factor = splu(
+            regular, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+        )
         step = -factor.solve(g)
         state = _moved(graph, state, _limited(graph, step))
         if np.abs(step).max() < 1e-6:
