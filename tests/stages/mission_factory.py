@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -165,7 +166,7 @@ class Filmed:
         """Its only recording."""
         return f"{self.camera}_0012"
 
-    @property
+    @cached_property
     def frame_ids(self) -> list[str]:
         """Ids of its frames."""
         return [frame_id(f"sum-{self.camera}", round(t * 1e6)) for t in self.time_s - self.start_s]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
@@ -27,34 +27,30 @@ from workers.stages.stitch.navigation import Track
 HUBER = 2.5
 
 
-@dataclass
 class _System:
-    """Normal equations being filled: rows of the Jacobian as (row, column, value) blocks."""
+    """Normal equations H = J'J, g = J'r, summed a tie at a time: the Jacobian itself is a hundred times as large."""
 
-    size: int
-    rows: list[AnyArray] = field(default_factory=list)
-    columns: list[AnyArray] = field(default_factory=list)
-    values: list[F64] = field(default_factory=list)
-    residual: list[F64] = field(default_factory=list)
-    count: int = 0
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.gradient: F64 = np.zeros(size)
+        self._rows: list[AnyArray] = []
+        self._columns: list[AnyArray] = []
+        self._values: list[F64] = []
 
     def add(self, residual: F64, blocks: Sequence[tuple[AnyArray, F64]]) -> None:
         """Residuals (M,) already divided by their sigmas; blocks: columns (k,), Jacobian (M,k)."""
-        rows = np.arange(self.count, self.count + len(residual))
-        for columns, jacobian in blocks:
-            self.rows.append(np.repeat(rows, len(columns)))
-            self.columns.append(np.tile(columns, len(residual)))
-            self.values.append(jacobian.ravel())
-        self.residual.append(residual)
-        self.count += len(residual)
+        columns = np.concatenate([block[0] for block in blocks])
+        jacobian = np.concatenate([block[1] for block in blocks], axis=1)
+        np.add.at(self.gradient, columns, jacobian.T @ residual)
+        self._rows.append(np.repeat(columns, len(columns)))
+        self._columns.append(np.tile(columns, len(columns)))
+        self._values.append((jacobian.T @ jacobian).ravel())
 
-    def normal(self) -> tuple[sparse.csc_matrix, F64, float]:
-        """H = J'J, g = J'r and the sum of squares."""
-        r = np.concatenate(self.residual)
-        entries = (np.concatenate(self.values), (np.concatenate(self.rows), np.concatenate(self.columns)))
-        j = sparse.csr_matrix(entries, shape=(self.count, self.size))
-        g: F64 = np.asarray(j.T @ r)
-        return sparse.csc_matrix(j.T @ j), g, float(r @ r)
+    def hessian(self) -> sparse.csc_matrix:
+        """H, a little damped."""
+        places = (np.concatenate(self._rows), np.concatenate(self._columns))
+        h = sparse.csc_matrix((np.concatenate(self._values), places), shape=(self.size, self.size))
+        return sparse.csc_matrix(h + 1e-9 * sparse.identity(self.size))
 
 
 def solve(graph: Graph, state: State, rounds: int = 15) -> tuple[State, SuperLU]:
@@ -66,13 +62,14 @@ def solve(graph: Graph, state: State, rounds: int = 15) -> tuple[State, SuperLU]
     factor: SuperLU | None = None
     for _ in range(rounds):
         system = _build(graph, state)
-        h, g, _ = system.normal()
-        regular = sparse.csc_matrix(h + 1e-9 * sparse.identity(graph.size))
         # Symmetric ordering: half the fill of the default, which does not see that clocks touch every piece.
         factor = splu(
-            regular, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+            system.hessian(),
+            permc_spec="MMD_AT_PLUS_A",
+            diag_pivot_thresh=0.0,
+            options={"SymmetricMode": True},
         )
-        step = -factor.solve(g)
+        step = -factor.solve(system.gradient)
         state = _moved(graph, state, _limited(graph, step))
         if np.abs(step).max() < 1e-6:
             break
