@@ -222,7 +222,7 @@ class _Work:
         planned_after = self.scheduler.settled
         self.line.replan()
         for job_id in self.line.superseded(list(self.scheduler.running)):
-            self.scheduler.cancel(job_id, "engine")
+            self.scheduler.cancel(job_id, "plan")
         self.not_ingested = self._failed_ingest()
         self._planned_after = planned_after  # only now: a full disk in between has to repeat it
         self._planned_s = time.monotonic()

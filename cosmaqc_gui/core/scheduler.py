@@ -41,7 +41,7 @@ OnFinished = Callable[[Job, Path], None]
 class Running:
     """A claimed job and what its worker said so far.
 
-    ``stopped_for``: None while it may run; ``operator`` or ``engine`` once it was asked to stop.
+    ``stopped_for``: None while it may run; ``operator``, ``engine`` or ``plan`` once it was asked to stop.
     """
 
     queued: QueuedJob
@@ -156,7 +156,11 @@ class Scheduler:
             pass
 
     def cancel(self, job_id: str, stopped_for: str) -> None:
-        """Stop a running job: for the operator it is then cancelled, for the engine it goes back to the queue."""
+        """Stop a running job.
+
+        For the operator it is then cancelled, for the engine (which ends) it goes back to the queue; for the plan,
+        which no longer asks for it, it is withdrawn: back in the queue it would be claimed again at once, for ever.
+        """
         running = self.running[job_id]
         if running.ended is None and running.stopped_for is None:
             running.stopped_for = stopped_for
@@ -262,6 +266,10 @@ class Scheduler:
             return self.jobs.settle(job_id, JobState.CANCELLED, "job_cancelled", body)
         if running.stopped_for == "engine":
             return self.jobs.requeue(job_id, "engine_stopped")
+        if running.stopped_for == "plan":
+            with self.jobs.store.transaction():
+                self.jobs.requeue(job_id, "superseded")
+                return self.jobs.withdraw([job_id], "superseded")
         if failed.code is ErrorCode.DISK_FULL:
             return self.jobs.requeue(job_id, failed.cause, hold=Hold.NO_SPACE)
         if failed.code is ErrorCode.FOOTAGE_MISSING:

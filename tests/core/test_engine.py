@@ -356,3 +356,20 @@ def test_that_settings_do_not_rekey_anything(mission: Path, card: Path) -> None:
     before = outputs(mission)
     run(mission, settings=SETTINGS.model_copy(update={"lanes": 1, "worker_memory_mib": 4096}))
     assert outputs(mission) == before
+
+
+def test_that_a_job_left_from_an_interrupted_run_is_dropped_when_the_params_changed(
+    mission: Path, card: Path
+) -> None:
+    """It is claimed before the first plan, and must not be claimed over and over once nobody asks for it."""
+    film(card, PORT, acts=[{"at": "inference", "do": "sleep", "s": 4}])
+    with working(engine(mission), card):
+        wait(lambda: has(mission, Stage.INFERENCE, PORT_SEGMENT, JobState.RUNNING))
+        cell = look(mission).cell(Stage.INFERENCE, PORT_SEGMENT)
+    assert cell is not None
+    outcome = run(mission, changes={"inference": {"features": 1024}})
+    assert outcome.verdict is not None
+    with closing(Store(mission / layout.MISSION_SQLITE)) as store:
+        events = [event.kind for event in store.events_after(0) if event.subject == cell.job]
+    assert events.count("job_started") <= 2
+    assert events[-1] == "job_withdrawn"

@@ -163,6 +163,9 @@ def _csv_polygon(path: Path) -> tuple[_Ring, list[_Ring]]:
     if not {"lon", "lat"} <= set(columns):
         cause = f"{path} is neither GeoJSON nor KML, nor a CSV with lon and lat columns."
         raise AoiUnreadable(cause)
+    if "time" in columns:
+        cause = f"{path} has a time in every row: it is a log of positions, not the outline of an area."
+        raise AoiUnreadable(cause)
     lon, lat = (
         numbers_of(texts[name], columns[name].factor, comma=comma).tolist() for name in ("lon", "lat")
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,10 @@ def _lay_on_nav(survey: Survey, report: Report) -> _Laid:
     placement = place_pieces(survey)
     report(3, of=STEPS)
     if placement is None:
-        return _Laid(None, {}, {}, (), _nav_scale(None, {}))
+        detail = f"nav is there, but no recording lies inside it in time: {_spans(survey)}"
+        return _Laid(
+            None, {}, {}, (), Scale(source=ScaleSource.NAV, relative_uncertainty=None, detail=detail)
+        )
     placement, fits = _close_loops(survey, placement)
     trust = judge_pieces(survey.pieces, placement, survey.params)
     doubts = loop_doubts(fits, {node: piece for piece, node in placement.nodes.items()})
@@ -134,9 +138,30 @@ def _placed_clouds(survey: Survey, placement: Placement) -> list[clouds.PlacedCl
     return placed
 
 
-def _nav_scale(placement: Placement | None, trust: Mapping[int, PieceTrust]) -> Scale:
+def _spans(survey: Survey) -> str:
+    """When nav was logged and when the cameras say that they filmed, for an operator who gave the wrong log."""
+
+    def said(first: float, last: float) -> str:
+        days = [datetime.fromtimestamp(moment, UTC) for moment in (first, last)]
+        return f"{days[0]:%Y-%m-%d %H:%M} to {days[1]:%Y-%m-%d %H:%M}"
+
+    logged = [
+        f"{name}'s nav covers {said(float(track.time_s[0]), float(track.time_s[-1]))} UTC"
+        for name, track in survey.tracks.items()
+    ]
+    filmed = [
+        (recording.start_utc_s, recording.start_utc_s + recording.duration_s)
+        for recording in survey.recordings.values()
+        if recording.start_utc_s is not None
+    ]
+    if filmed:
+        logged.append(f"the cameras say {said(min(a for a, _ in filmed), max(b for _, b in filmed))}")
+    return ", ".join(logged)
+
+
+def _nav_scale(placement: Placement, trust: Mapping[int, PieceTrust]) -> Scale:
     sure = [entry for entry in trust.values() if not entry.reasons]
-    if placement is None or not sure:
+    if not sure:
         detail = "nav is there, but no reconstructed stretch fits it beyond doubt"
         return Scale(source=ScaleSource.NAV, relative_uncertainty=None, detail=detail)
     uncertainty = float(np.median([entry.scale_sigma for entry in sure]))

@@ -91,8 +91,7 @@ def segments_at(survey: Survey, gap: GapShape) -> tuple[str, ...]:
 
 
 def _gap(gap: GapShape, survey: Survey, params: VerdictParams, segments: tuple[str, ...]) -> Gap:
-    again = gap.certainty is Certainty.CERTAIN and gap.cause in (Cause.NOT_FILMED, Cause.UNUSABLE)
-    plan = redive_for(gap, survey, params.survey_speed_m_s) if again else None
+    plan = redive_for(gap, survey, params.survey_speed_m_s) if gap.stays else None
     place = survey.place
     centre = None
     if place is not None:
@@ -122,6 +121,8 @@ def remedy_for(gap: GapShape, plan: Redive | None, segments: tuple[str, ...]) ->
         if plan is not None
         else "see the map"
     )
+    if gap.cause in (Cause.NOT_FILMED, Cause.UNUSABLE) and not gap.stays:
+        return "The map is too uncertain here: mend what the reasons name and stitch again; dive only if the gap stays."
     if gap.cause is Cause.NOT_FILMED:
         return f"Dive again: {dive}."
     if gap.cause is Cause.UNUSABLE:

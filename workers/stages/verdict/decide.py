@@ -93,6 +93,7 @@ def _doubts(evidence: Evidence, params: VerdictParams) -> tuple[Reason, ...]:
     """Line 2: everything that keeps the answer from being yes."""
     return (
         *_unknown_scale_or_place(evidence.stitch),
+        *_not_there(evidence.coverage),
         *_no_site(evidence.coverage.aoi_source, params),
         *_unfinished(evidence),
         *_doubtful_stitch(evidence),
@@ -106,7 +107,7 @@ def _unknown_scale_or_place(stitch: StitchSummary) -> tuple[Reason, ...]:
     reasons = []
     if stitch.scale.source is ScaleSource.NONE:
         reasons.append(Reason(code="no_scale", text=f"There are no metres: {stitch.scale.detail}."))
-    elif not stitch.placed:
+    elif not stitch.placed or stitch.scale.relative_uncertainty is None:
         reasons.append(
             Reason(code="no_place", text=f"The place on the map is unknown: {stitch.scale.detail}.")
         )
@@ -122,6 +123,13 @@ def _unknown_scale_or_place(stitch: StitchSummary) -> tuple[Reason, ...]:
         text = f"The camera clock could not be tied to nav for sure: {names} ({ambiguous[0].detail})."
         reasons.append(Reason(code="clock_ambiguous", text=text))
     return tuple(reasons)
+
+
+def _not_there(coverage: CoverageSummary) -> tuple[Reason, ...]:
+    if coverage.shares.filmed != 0.0 or coverage.aoi_source is AoiSource.TRACK_HULL:
+        return ()
+    text = "No cell of the area was filmed: is it the right area, and is the nav log that of this dive?"
+    return (Reason(code="area_not_touched", text=text),)
 
 
 def _no_site(source: AoiSource, params: VerdictParams) -> tuple[Reason, ...]:

@@ -58,7 +58,7 @@ def redives(survey: Survey, verdict: Verdict) -> list[tuple[Gap, Redive]]:
     found = []
     for gap in verdict.gaps:
         shape = survey.gap_shape(gap.id)
-        plan = redive_for(shape, survey, speed) if shape is not None and needs_dive(gap) else None
+        plan = redive_for(shape, survey, speed) if shape is not None and shape.stays else None
         if plan is not None:
             found.append((gap, plan))
     return found
