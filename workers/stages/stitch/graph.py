@@ -61,7 +61,11 @@ class HeightTie:
 
 @dataclass(frozen=True)
 class Priors:
-    """Standard deviations; ``lever_m``/``mount_rad`` means per camera (C,3), from a rig file or zero."""
+    """Means and standard deviations: ``lever_m``, ``mount_rad`` (C,3) per camera, from a rig file or zero.
+
+    ``offset_s`` (R,) per recording: where the clock search put it. It binds only a clock that nothing else does (a
+    straight leg), which would otherwise slide off the end of the nav log.
+    """
 
     nav_sigma_m: float
     attitude_sigma_rad: float
@@ -69,6 +73,8 @@ class Priors:
     lever_sigma_m: F64
     mount_rad: F64
     mount_sigma_rad: F64
+    offset_s: F64
+    offset_sigma_s: float = 2.0
     drift_sigma: float = 6e-5
 
 

@@ -131,7 +131,7 @@ def _rig_mounts(rig: Rig | None, cameras: Sequence[str]) -> F64:
     return mounts
 
 
-def priors_of(survey: Survey, guess: Guess) -> gn.Priors:
+def priors_of(survey: Survey, guess: Guess, clocks: Mapping[str, ClockFit]) -> gn.Priors:
     """What is known of levers and mounts before looking: the rig file's, else zero and wide."""
     params = survey.params
     lever, sigma = np.zeros((len(guess.cameras), 3)), np.zeros((len(guess.cameras), 3))
@@ -150,4 +150,5 @@ def priors_of(survey: Survey, guess: Guess) -> gn.Priors:
         lever_sigma_m=np.maximum(sigma, 1e-3),
         mount_rad=guess.mount_rad,
         mount_sigma_rad=turn,
+        offset_s=np.array([clocks[name].offset_s for name in guess.recordings]),
     )

@@ -167,7 +167,7 @@ def _build_graph(survey: Survey, guess: Guess, clocks: Mapping[str, ClockFit]) -
         nav=tuple(ties),
         points=points,
         heights=tuple(heights),
-        priors=priors_of(survey, guess),
+        priors=priors_of(survey, guess, clocks),
         middle_s=middle,
         nodes=len(guess.pieces),
         inflate=np.ones(len(ties)),

@@ -231,6 +231,7 @@ def _add_priors(system: _System, graph: Graph, state: State) -> None:
     base = NODE * graph.nodes
     clocks, cameras = len(graph.middle_s), len(state.lever_m)
     for first, value, mean, sigma in (
+        (base, state.offset_s, priors.offset_s, np.full(clocks, priors.offset_sigma_s)),
         (base + clocks, state.drift, np.zeros(clocks), np.full(clocks, priors.drift_sigma)),
         (base + 2 * clocks, state.lever_m.ravel(), priors.lever_m.ravel(), priors.lever_sigma_m.ravel()),
         (
