@@ -20,6 +20,9 @@ SHORTEST_S = 20.0
 CLEAR_RATIO = 1.3
 """Best over second best correlation, below which an offset is ambiguous."""
 SMALLEST_PEAK = 0.35
+SURE_PEAK = 0.6
+SURE_RATIO = 1.5
+"""A tie to nav may place a straight leg that nothing else contradicts, so it must be surer than one of two cameras."""
 SAME_PEAK_S = 1.5
 WINDOW_SHARE = 0.4
 
@@ -94,7 +97,8 @@ def clock_from_nav(camera: TurnRate, start_s: float, track: Track) -> ClockFit |
     found = synchronise(nav_rate(track), stated, step_s=0.1)
     if found is None:
         return None
-    return ClockFit(found.offset_s, 0.2, found.peak_ratio, found.ambiguous, f"by turn rate: {found.detail}")
+    unsure = found.ambiguous or found.peak < SURE_PEAK or found.peak_ratio < SURE_RATIO
+    return ClockFit(found.offset_s, 0.2, found.peak_ratio, unsure, f"by turn rate: {found.detail}")
 
 
 def _end(
